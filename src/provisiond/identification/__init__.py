@@ -1,0 +1,1 @@
+"""Recognising phones from what they ask: pure functions over data that ships with the server."""

@@ -1,0 +1,1 @@
+"""What provisiond talks about: pure, frozen values without I/O."""

@@ -1,0 +1,1 @@
+"""Plugin repositories, archives, firmware packages, and the authors' tools."""

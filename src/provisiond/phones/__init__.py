@@ -1,0 +1,1 @@
+"""Delivery to phones over HTTP and TFTP."""

@@ -1,0 +1,1 @@
+"""The plugin host: manifests, loading, rendering, and problems that stay visible."""

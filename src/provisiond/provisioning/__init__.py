@@ -1,0 +1,1 @@
+"""Use cases: what administrators, programs and phones can have done."""

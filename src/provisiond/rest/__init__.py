@@ -1,0 +1,1 @@
+"""Delivery to programs: the REST API."""

@@ -1,0 +1,1 @@
+"""Where documents live: SQLAlchemy Core on SQLite or PostgreSQL."""

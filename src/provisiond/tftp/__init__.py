@@ -1,0 +1,1 @@
+"""TFTP: pure packets, options and transfers, and a thin adapter on sockets."""
