@@ -1,0 +1,217 @@
+"""What the daemon reads at start: strict, frozen settings; every problem is told at once, with file and key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from provisiond.errors import SettingsProblem
+from provisiond.settings_files import Origins, merged_documents
+
+MEBIBYTE = 1024 * 1024
+DEFAULT_PLUGIN_SERVER = "http://provd.wazo.community/plugins/2/stable/"
+ENDPOINT_KINDS = ("tcp", "tcp6", "ssl", "tls", "unix", "systemd", "fd")
+
+
+def _endpoint(value: str) -> str:
+    kind, _, rest = value.partition(":")
+    if kind not in ENDPOINT_KINDS or not rest:
+        raise ValueError(f"{value!r} is not an endpoint such as tcp:8667 or tcp:8666:interface=127.0.0.1")
+    if kind in ("tcp", "tcp6", "ssl"):
+        _port(rest.split(":")[0])
+    return value
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise ValueError(f"{text!r} is not a port from 0 to 65535")
+    return int(text)
+
+
+def _udp_address(value: str) -> str:
+    address, _, port = value.rpartition(":")
+    _port(port)
+    bare = address[1:-1] if address.startswith("[") and address.endswith("]") else address
+    if ip_address(bare).version == 6 and bare == address:
+        raise ValueError(f"write an IPv6 address in brackets: [{bare}]:{port}")
+    return value
+
+
+def _network(value: str) -> str:
+    ip_network(value, strict=False)
+    return value
+
+
+def _ipv4(value: str) -> str:
+    if ip_address(value).version != 4:
+        raise ValueError(f"{value!r} is not an IPv4 address")
+    return value
+
+
+def _url_with(*schemes: str) -> AfterValidator:
+    def check(value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in schemes or not (parts.netloc or parts.scheme == "file"):
+            raise ValueError(f"must be a URL that begins with {', '.join(scheme + '://' for scheme in schemes)}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _to_path(value: object) -> object:
+    return Path(value) if isinstance(value, str) and value else value
+
+
+Directory = Annotated[Path, BeforeValidator(_to_path)]
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+UdpAddress = Annotated[str, AfterValidator(_udp_address)]
+Network = Annotated[str, AfterValidator(_network)]
+RepositoryUrl = Annotated[str, _url_with("http", "https", "file", "ftp")]
+HttpUrl = Annotated[str, _url_with("http", "https")]
+
+
+class Section(BaseModel):
+    """A section of the settings: unknown keys and loose types are refused."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class RepositorySettings(Section):
+    """One plugin repository besides ``general.plugin_server``."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+    url: RepositoryUrl
+    priority: Annotated[int, Field(ge=0, le=1000)] = 500
+
+
+class GeneralSettings(Section):
+    """Section ``general``."""
+
+    state_dir: Directory = Path("/var/lib/provisiond")
+    cache_dir: Directory = Path("/var/cache/provisiond")
+    plugin_server: RepositoryUrl | None = DEFAULT_PLUGIN_SERVER
+    repositories: list[RepositorySettings] = []
+    plugin_pins: dict[str, str] = {}
+    repository_keys: list[str] = []
+    firmware_mirror: str | None = None
+    cache_plugin: bool = True
+    base_raw_config: dict[str, Any] = {}
+    advertised_ip: Annotated[str, AfterValidator(_ipv4)] | None = None
+    advertised_http_url: HttpUrl | None = None
+    provisioning_key_in_urls: bool = False
+    conflict_rule: Literal["natural", "string"] = "natural"
+    development: bool = False
+
+
+class AuthSettings(Section):
+    """Section ``rest_api.auth``: an optional external service that checks tokens."""
+
+    url: HttpUrl | None = None
+    cache_seconds: Annotated[int, Field(ge=0, le=300)] = 10
+    timeout_seconds: Annotated[int, Field(ge=1, le=60)] = 5
+
+
+class RestApiSettings(Section):
+    """Section ``rest_api``."""
+
+    listen: Endpoint = "tcp:8666:interface=127.0.0.1"
+    max_body: Annotated[int, Field(ge=1024, le=1024 * MEBIBYTE)] = 16 * MEBIBYTE
+    auth: AuthSettings = AuthSettings()
+
+
+class HttpSettings(Section):
+    """Section ``http``: files for phones over HTTP."""
+
+    listen: Endpoint = "tcp:8667"
+    trusted_proxies: Annotated[int, Field(ge=0, le=16)] = 0
+    allow: list[Network] = []
+
+
+class TftpSettings(Section):
+    """Section ``tftp``: files for phones over TFTP."""
+
+    listen: list[UdpAddress] = ["0.0.0.0:69"]
+    allow: list[Network] = []
+    max_block_size: Annotated[int, Field(ge=8, le=65464)] = 1428
+    max_window_size: Annotated[int, Field(ge=1, le=64)] = 64
+    max_transfers: Annotated[int, Field(ge=1, le=100_000)] = 10_000
+    max_transfers_per_peer: Annotated[int, Field(ge=1, le=100_000)] = 100
+    single_port: bool = False
+
+
+class DatabaseSettings(Section):
+    """Section ``database``."""
+
+    url: str | None = None
+
+
+class PluginSettings(Section):
+    """Section ``plugins``: the child processes that run plugin code."""
+
+    workers: Annotated[int, Field(ge=1, le=32)] = 2
+    load_seconds: Annotated[int, Field(ge=1, le=300)] = 10
+    render_seconds: Annotated[int, Field(ge=1, le=300)] = 10
+
+
+class PackageSettings(Section):
+    """Section ``packages``: limits on downloads."""
+
+    max_download_size: Annotated[int, Field(ge=MEBIBYTE)] = 4096 * MEBIBYTE
+    max_unpacked_size: Annotated[int, Field(ge=MEBIBYTE)] = 8192 * MEBIBYTE
+
+
+class LogSettings(Section):
+    """Section ``log``."""
+
+    level: Literal["debug", "info", "warn", "error"] = "info"
+    format: Literal["text", "json"] = "text"
+
+
+class Settings(Section):
+    """All settings of the daemon."""
+
+    general: GeneralSettings = GeneralSettings()
+    rest_api: RestApiSettings = RestApiSettings()
+    http: HttpSettings = HttpSettings()
+    tftp: TftpSettings = TftpSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    plugins: PluginSettings = PluginSettings()
+    packages: PackageSettings = PackageSettings()
+    log: LogSettings = LogSettings()
+
+    @property
+    def database_url(self) -> str:
+        """The database to open; by default SQLite in the state directory."""
+        return self.database.url or f"sqlite:///{self.general.state_dir / 'provisiond.db'}"
+
+
+def _sentence(error: Mapping[str, Any], origins: Origins) -> str:
+    location = tuple(error["loc"])
+    key = ".".join(str(part) for part in location)
+    text = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        text = "unknown key"
+    return f"{origins.file_of(location)}: {key}: {text}"
+
+
+def load_settings(file: Path) -> Settings:
+    """Return the settings of ``file`` and of ``conf.d/*.yml`` beside it, later files winning.
+
+    :param file: a YAML file; everything in it is optional.
+    :raises SettingsProblem: naming every problem of every file at once, with file and key.
+    """
+    document, origins, problems = merged_documents(file)
+    settings: Settings | None = None
+    try:
+        settings = Settings.model_validate(document)
+    except ValidationError as error:
+        # ``input`` is left out: a wrong value may be a secret.
+        problems.extend(_sentence(item, origins) for item in error.errors(include_url=False, include_input=False))
+    if problems or settings is None:
+        raise SettingsProblem(problems)
+    return settings

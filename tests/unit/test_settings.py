@@ -1,0 +1,136 @@
+"""Settings: merged from files, strict, all problems at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from provisiond.errors import SettingsProblem
+from provisiond.settings import Settings, load_settings
+
+SHIPPED = Path(__file__).parents[2] / "etc" / "provisiond" / "config.yml"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return tmp_path / "config.yml"
+
+
+def problems(file: Path) -> list[str]:
+    with pytest.raises(SettingsProblem) as raised:
+        load_settings(file)
+    return list(raised.value.problems)
+
+
+def test_an_empty_file_gives_the_defaults(config: Path) -> None:
+    config.write_text("")
+    settings = load_settings(config)
+    assert settings == Settings()
+    assert settings.rest_api.listen == "tcp:8666:interface=127.0.0.1"
+    assert settings.http.listen == "tcp:8667"
+    assert settings.tftp.listen == ["0.0.0.0:69"]
+    assert settings.database_url == "sqlite:////var/lib/provisiond/provisiond.db"
+
+
+def test_a_section_without_members_is_as_good_as_none(config: Path) -> None:
+    config.write_text("general:\nhttp:\n  trusted_proxies: 2\n")
+    assert load_settings(config).http.trusted_proxies == 2
+
+
+def test_later_files_win_member_by_member(config: Path) -> None:
+    config.write_text("general:\n  advertised_ip: 10.0.0.1\n  cache_plugin: false\n")
+    (config.parent / "conf.d").mkdir()
+    (config.parent / "conf.d" / "20-site.yml").write_text("general:\n  advertised_ip: 10.0.0.3\n")
+    (config.parent / "conf.d" / "10-site.yml").write_text("general:\n  advertised_ip: 10.0.0.2\n")
+    (config.parent / "conf.d" / "30-not-read.txt").write_text("general:\n  advertised_ip: x\n")
+    general = load_settings(config).general
+    assert (general.advertised_ip, general.cache_plugin) == ("10.0.0.3", False)
+
+
+def test_every_problem_is_told_at_once_with_its_file_and_key(config: Path) -> None:
+    config.write_text("general:\n  state_dirr: /x\nhttp:\n  trusted_proxies: many\n")
+    (config.parent / "conf.d").mkdir()
+    extra = config.parent / "conf.d" / "10.yml"
+    extra.write_text("tftp:\n  listen: ['nowhere']\nnonsense: 1\n")
+    told = problems(config)
+    assert any(line.startswith(f"{config}: general.state_dirr: unknown key") for line in told)
+    assert any(line.startswith(f"{config}: http.trusted_proxies:") for line in told)
+    assert any(line.startswith(f"{extra}: tftp.listen.0:") for line in told)
+    assert any(line.startswith(f"{extra}: nonsense: unknown key") for line in told)
+    assert len(told) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("general: [1", "is not valid YAML: line"),
+        ("- a\n- b\n", "must hold sections"),
+        ("general:\n  cache_plugin: true\n  cache_plugin: false\n", "given twice"),
+        ("1: x\n", "is not a text"),
+        ("general: !!python/object/apply:os.system [true]\n", "is not valid YAML"),
+        ("rest_api:\n  listen: nonsense\n", "is not an endpoint"),
+        ("http:\n  listen: tcp:99999\n", "is not a port"),
+        ("tftp:\n  listen: ['::1:69']\n", "in brackets"),
+        ("tftp:\n  max_block_size: 4\n", "greater than or equal to 8"),
+        ("general:\n  cache_plugin: 'yes'\n", "valid boolean"),
+        ("general:\n  plugin_server: nonsense\n", "must be a URL"),
+        ("general:\n  advertised_ip: '::1'\n", "IPv4"),
+        ("http:\n  allow: [10.0.0.0/99]\n", "does not appear to be"),
+    ],
+)
+def test_a_wrong_setting_is_refused(config: Path, text: str, expected: str) -> None:
+    config.write_text(text)
+    assert expected in "\n".join(problems(config))
+
+
+def test_wrong_values_are_not_repeated_because_they_may_be_secrets(config: Path) -> None:
+    config.write_text("database:\n  url: [postgresql://provisiond:hunter2@db/x]\n")
+    assert "hunter2" not in "\n".join(problems(config))
+
+
+def test_a_missing_or_binary_file_is_one_clear_problem(config: Path) -> None:
+    assert problems(config) == [f"{config}: cannot be read: No such file or directory"]
+    config.write_bytes(b"\xff\xfe\x00")
+    assert problems(config) == [f"{config}: is not UTF-8 text"]
+
+
+def test_a_deeply_nested_file_does_not_crash(config: Path) -> None:
+    config.write_text("[" * 5000)
+    assert "not valid YAML" in problems(config)[0]
+
+
+def _members(model: type, prefix: str = "") -> list[tuple[str, object]]:
+    pairs: list[tuple[str, object]] = []
+    for name, member in model.model_fields.items():  # type: ignore[attr-defined]
+        default = member.get_default(call_default_factory=True)
+        if hasattr(type(default), "model_fields"):
+            pairs.extend(_members(type(default), f"{prefix}{name}."))
+        else:
+            pairs.append((f"{prefix}{name}", default))
+    return pairs
+
+
+def test_the_shipped_file_shows_every_setting_with_its_default_commented() -> None:
+    """Taking the comment sign away from every setting line gives exactly the defaults."""
+    lines = SHIPPED.read_text().splitlines()
+    uncommented = [line[1:] if line.startswith("#  ") else line for line in lines]
+    document = yaml.safe_load("\n".join(uncommented))
+    for key, default in _members(Settings):
+        value = document
+        for part in key.split("."):
+            assert part in value, f"{key} is not shown in the shipped settings"
+            value = value[part]
+        expected = str(default) if isinstance(default, Path) else default
+        assert value == expected, key
+
+
+def test_the_shipped_file_changes_nothing() -> None:
+    assert load_settings(SHIPPED) == Settings()
+
+
+def test_every_setting_is_documented() -> None:
+    text = (SHIPPED.parents[2] / "docs" / "settings.md").read_text()
+    for key, _ in _members(Settings):
+        assert f"`{key}`" in text, key
