@@ -1,0 +1,108 @@
+"""Log lines for people and programs, with secrets struck out."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import IO, Any
+
+from twisted.logger import (
+    FilteringLogObserver,
+    ILogObserver,
+    LogEvent,
+    LogLevel,
+    LogLevelFilterPredicate,
+    eventAsText,
+    globalLogBeginner,
+)
+from zope.interface import implementer
+
+HIDDEN = "***"
+MAX_LINE = 16_384
+
+_NAMED_SECRET = re.compile(
+    r"""(?P<name>["']?[\w.-]*(?:password|passwd|secret|token|key)["']?\s*[:=]\s*)"""
+    r"""(?P<value>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s,;&}\])]+)""",
+    re.IGNORECASE,
+)
+_URL_USER = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^/@\s]+@", re.IGNORECASE)
+_TOKEN_HEADER = re.compile(r"(?P<name>x-auth-token|authorization)(?P<gap>\W+)(?:bearer\s+)?[^\s'\",]+", re.IGNORECASE)
+_SECRET_MEMBER = re.compile(r"(?:password|passwd|secret|token|key)$", re.IGNORECASE)
+
+
+def redacted(text: str) -> str:
+    """Return ``text`` with passwords, keys, tokens and the user part of URLs replaced by ``***``."""
+    text = _TOKEN_HEADER.sub(rf"\g<name>\g<gap>{HIDDEN}", text)
+    text = _NAMED_SECRET.sub(rf"\g<name>{HIDDEN}", text)
+    return _URL_USER.sub(rf"\g<scheme>{HIDDEN}@", text)
+
+
+def redacted_value(value: Any) -> Any:
+    """Return a copy of a JSON value in which members whose name ends in ``password`` or ``key`` are ``***``."""
+    if isinstance(value, Mapping):
+        return {
+            name: HIDDEN if _SECRET_MEMBER.search(str(name)) and member is not None else redacted_value(member)
+            for name, member in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [redacted_value(member) for member in value]
+    return redacted(value) if isinstance(value, str) else value
+
+
+def _one_line(text: str) -> str:
+    shown = "".join(char if char.isprintable() or char == "\n" else "?" for char in text)
+    return shown[:MAX_LINE].replace("\n", "\n  ")
+
+
+@implementer(ILogObserver)
+class TextObserver:
+    """Writes one line an event: time, level, subsystem, text."""
+
+    def __init__(self, out: IO[str]) -> None:
+        self._out = out
+
+    def __call__(self, event: LogEvent) -> None:
+        """Write one event."""
+        level = event.get("log_level", LogLevel.info).name
+        text = eventAsText(event, includeTimestamp=True, includeSystem=False)
+        system = str(event.get("log_namespace", "-")).removeprefix("provisiond.")
+        stamp, _, rest = text.partition(" ")
+        self._out.write(f"{stamp} {level:<8} {system}: {_one_line(redacted(rest))}\n")
+        self._out.flush()
+
+
+@implementer(ILogObserver)
+class JsonObserver:
+    """Writes one JSON object a line; members of events named in ``fields`` come along."""
+
+    fields = ("protocol", "peer", "device", "mac", "plugin", "path", "status", "bytes", "duration_ms", "reason")
+
+    def __init__(self, out: IO[str]) -> None:
+        self._out = out
+
+    def __call__(self, event: LogEvent) -> None:
+        """Write one event."""
+        document = {
+            "time": event.get("log_time"),
+            "level": event.get("log_level", LogLevel.info).name,
+            "subsystem": str(event.get("log_namespace", "-")).removeprefix("provisiond."),
+            "message": redacted(eventAsText(event, includeTimestamp=False, includeSystem=False))[:MAX_LINE],
+        }
+        document.update({name: redacted_value(event[name]) for name in self.fields if name in event})
+        self._out.write(json.dumps(document, default=str) + "\n")
+        self._out.flush()
+
+
+def start_logging(out: IO[str], *, level: str, json_lines: bool) -> LogLevelFilterPredicate:
+    """Send every event of at least ``level`` to ``out``.
+
+    :param level: ``debug``, ``info``, ``warn`` or ``error``.
+    :returns: the predicate in force; its levels can be changed for each namespace while the daemon runs.
+    """
+    predicate = LogLevelFilterPredicate(LogLevel.levelWithName(level))
+    observer = JsonObserver(out) if json_lines else TextObserver(out)
+    globalLogBeginner.beginLoggingTo(
+        [FilteringLogObserver(observer, [predicate])], redirectStandardIO=False, discardBuffer=True
+    )
+    return predicate
