@@ -1,0 +1,55 @@
+# provisiond: `make demo` shows it at work, `make test` checks everything, `make run` starts a server and stays.
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed-from-locks
+
+.PHONY: help demo run test lint types contracts unit plugins venv system system-test clean bench
+
+help:
+	@sed -n '1s/^# //p' Makefile
+	@echo "make venv      the virtual environment, from locked requirements"
+	@echo "make plugins   build every shipped plugin into build/repository/"
+	@echo "make bench     measure"
+	@echo "make clean     remove what was built"
+
+venv: $(STAMP)
+
+$(STAMP): requirements/runtime.txt requirements/dev.txt pyproject.toml
+	@scripts/make-venv "$(PYTHON)" "$(VENV)"
+
+system:
+	@scripts/need-programs demo
+
+system-test:
+	@scripts/need-programs test
+
+plugins: venv
+	@$(BIN)/python -m provisiond.packages.authoring build --source plugins --destination build/plugins
+	@$(BIN)/python -m provisiond.packages.authoring package --source build/plugins --destination build/repository
+	@$(BIN)/python -m provisiond.packages.authoring index build/repository
+
+demo: system plugins
+	@$(BIN)/python -m bench.demo
+
+run: plugins
+	@$(BIN)/python -m bench.run
+
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: venv
+	$(BIN)/mypy
+
+contracts: venv
+	$(BIN)/lint-imports
+
+unit: venv plugins system-test
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage report --skip-covered --fail-under=85
+
+test: lint types contracts unit
+
+clean:
+	rm -rf build dist var .venv .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

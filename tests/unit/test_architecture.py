@@ -1,0 +1,48 @@
+"""Rules of the architecture that import-linter cannot see."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+SOURCE = Path(__file__).parents[2] / "src" / "provisiond"
+WEB_ROOMS = {"rest", "web", "phones", "legacy"}
+
+
+def imports() -> Iterator[tuple[str, str]]:
+    for file in sorted(SOURCE.rglob("*.py")):
+        relative = file.relative_to(SOURCE)
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                yield from ((str(relative), alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                yield from ((str(relative), f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def test_only_the_composition_root_knows_the_reactor() -> None:
+    assert [
+        file
+        for file, name in imports()
+        if name.startswith("twisted.internet.reactor") and file not in ("daemon.py", "plugins/worker.py")
+    ] == []
+
+
+def test_only_delivery_imports_the_web_server() -> None:
+    offenders = {
+        file
+        for file, name in imports()
+        if name.startswith("twisted.web") and file.split("/")[0] not in WEB_ROOMS and file != "daemon.py"
+        # the client side of twisted.web belongs to whoever fetches
+        and not name.startswith(("twisted.web.client", "twisted.web.iweb", "twisted.web.http_headers"))
+    }
+    assert offenders == set()
+
+
+def test_no_room_uses_callback_chains_of_old() -> None:
+    assert [file for file, name in imports() if "inlineCallbacks" in name or "returnValue" in name] == []
+
+
+def test_no_module_is_too_large_to_find_oneself_in() -> None:
+    sizes = {str(file.relative_to(SOURCE)): len(file.read_text().splitlines()) for file in SOURCE.rglob("*.py")}
+    assert {name: size for name, size in sizes.items() if size > 400} == {}
