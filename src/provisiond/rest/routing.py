@@ -1,0 +1,298 @@
+"""One decorator for every resource: authentication, body, coroutine, errors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar, cast
+from urllib.parse import unquote_to_bytes
+
+from attrs import field, frozen
+from klein import Klein
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.web.iweb import IRequest
+from twisted.web.server import Request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from provisiond.errors import Unauthorized
+from provisiond.metrics import Metrics
+from provisiond.rest.answers import MEDIA_TYPE, Answer
+from provisiond.rest.bodies import AnyBody, Body, parsed_body
+from provisiond.rest.media import check_accept, check_content_type
+from provisiond.rest.problems import HttpProblem, answer_for
+from provisiond.rest.sending import send
+
+log = Logger()
+
+PREFIXES = {"/provd": "/provd", "/0.2": "/0.2", "/api/provd/0.2": "/0.2"}
+MAX_QUERY = 64 * 1024
+
+
+class Principal(Protocol):
+    """Whoever holds the token of a request."""
+
+    @property
+    def tenant_uuid(self) -> str: ...
+
+    def may(self, name: str) -> bool:
+        """Tell whether the token grants this ACL name."""
+
+
+class Scope(Protocol):
+    """The tenants a request may see."""
+
+    @property
+    def tenant_uuid(self) -> str: ...
+
+
+class Gate(Protocol):
+    """Checks tokens and tenants (``rest.gate``)."""
+
+    async def enter(self, token: str | None, source: str, acl: str | None) -> Principal:
+        """Return who holds ``token``; raises Unauthorized, or Unavailable when that cannot be told."""
+
+    def scope(self, principal: Principal, tenant: str | None) -> Scope:
+        """Return what the principal may see; raises Unauthorized for a foreign or unknown tenant."""
+
+
+@frozen(kw_only=True)
+class Call:
+    """One request, checked and parsed.
+
+    :param prefix: what hrefs and Locations of the answer begin with.
+    :param query: first value of each query argument.
+    :param body: the parsed body, an instance of the route's model.
+    """
+
+    prefix: str
+    method: str
+    path: str
+    arguments: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Body
+    principal: Principal
+    scope: Scope
+
+    def body_as(self, model: type[B]) -> B:
+        """Return the body, typed."""
+        assert isinstance(self.body, model)
+        return self.body
+
+
+B = TypeVar("B", bound=Body)
+Endpoint = Callable[..., Awaitable[Answer]]
+
+
+@frozen(kw_only=True)
+class Route:
+    """A documented route.
+
+    :param acl: ACL name; ``{name}`` stands for a path argument, ``{tenant_uuid}`` for the request's tenant.
+    :param body: model of the body, for POST and PUT.
+    :param statuses: statuses besides the ones any resource can give, with their meaning.
+    """
+
+    method: str
+    path: str
+    acl: str | None
+    summary: str
+    body: type[Body] | None = None
+    statuses: Mapping[int, str] = field(factory=dict)
+    query: Sequence[str] = ()
+    media_type: str | None = MEDIA_TYPE
+    prefixed: bool = True
+    acl_choices: Sequence[str] = ()
+
+
+E = TypeVar("E", bound=Endpoint)
+
+
+def route(method: str, path: str, acl: str | None, summary: str, **members: Any) -> Callable[[E], E]:
+    """Mark a coroutine method as the handler of a route; see :class:`Route` for the arguments."""
+
+    def mark(endpoint: E) -> E:
+        marked = cast(Any, endpoint)
+        marked.routes = (
+            *getattr(marked, "routes", ()),
+            Route(method=method, path=path, acl=acl, summary=summary, **members),
+        )
+        return endpoint
+
+    return mark
+
+
+def routes_of(resource: object) -> list[tuple[Route, Endpoint]]:
+    """Return the routes of a resource object with their handlers, in the order they are written."""
+    found: list[tuple[Route, Endpoint]] = []
+    for name in vars(type(resource)):
+        endpoint = getattr(resource, name)
+        found.extend((each, endpoint) for each in getattr(endpoint, "routes", ()))
+    return found
+
+
+def acl_word(text: str) -> str:
+    """Return an id as it stands in an ACL name: dots become underscores."""
+    return text.replace(".", "_")
+
+
+class Router:
+    """Puts routes of resource objects into one Klein application."""
+
+    def __init__(self, gate: Gate, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
+        self.app = Klein()
+        self.routes: list[Route] = []
+        self._gate = gate
+        self._metrics = metrics
+        self._clock = clock
+        self.app.handle_errors(HTTPException)(self._not_routed)
+
+    def add(self, resource: object) -> None:
+        """Add every route of ``resource``."""
+        for each, endpoint in routes_of(resource):
+            self.routes.append(each)
+            for prefix, shown in PREFIXES.items() if each.prefixed else {"": ""}.items():
+                self._put(prefix, shown, each, endpoint)
+
+    def _put(self, prefix: str, shown: str, each: Route, endpoint: Endpoint) -> None:
+        methods = [each.method, "HEAD"] if each.method == "GET" else [each.method]
+        name = f"{prefix} {each.method} {each.path}"
+
+        def klein_handler(request: Request, **arguments: str) -> Deferred[None]:
+            return Deferred.fromCoroutine(self._serve(request, shown, each, endpoint, arguments))
+
+        klein_handler.__name__ = name
+        self.app.route(prefix + each.path, methods=methods, endpoint=name, strict_slashes=False)(klein_handler)
+
+    async def _serve(
+        self, request: Request, prefix: str, each: Route, endpoint: Endpoint, arguments: Mapping[str, str]
+    ) -> None:
+        started = self._clock()
+        accept = header(request, "accept")
+        try:
+            answer = await endpoint(await self._call(request, prefix, each, arguments))
+        except Exception as error:
+            answer = answer_for(error, accept or "")
+        await self._finish(request, answer, started)
+
+    async def _call(self, request: Request, prefix: str, each: Route, arguments: Mapping[str, str]) -> Call:
+        principal, scope = await self._admit(request, each, arguments)
+        method = request.method.decode("ascii", "replace")
+        if each.method == "GET" and each.media_type == MEDIA_TYPE:
+            check_accept(header(request, "accept"))
+        body: Body = AnyBody()
+        if each.body is not None:
+            check_content_type(header(request, "content-type"))
+            body = parsed_body(read_body(request), each.body)
+        return Call(
+            prefix=prefix,
+            method=method,
+            path=request.path.decode("ascii", "replace"),
+            arguments=arguments,
+            query=query_of(request),
+            body=body,
+            principal=principal,
+            scope=scope,
+        )
+
+    async def _admit(self, request: Request, each: Route, arguments: Mapping[str, str]) -> tuple[Principal, Scope]:
+        if each.acl is None:
+            return cast(Principal, None), cast(Scope, None)
+        words = {name: acl_word(value) for name, value in arguments.items()}
+        names = [name.format_map(_Words(words)) for name in (each.acl, *each.acl_choices)]
+        principal = await self._gate.enter(token_of(request), source_of(request), names[0])
+        scope = self._gate.scope(principal, header(request, "wazo-tenant"))
+        if not any(principal.may(name.replace("{tenant_uuid}", scope.tenant_uuid)) for name in names):
+            raise Unauthorized("Unauthorized")
+        return principal, scope
+
+    def _not_routed(self, request: IRequest, failure: Any) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._refuse(cast(Request, request), failure.value))
+
+    async def _refuse(self, request: Request, error: HTTPException) -> None:
+        started = self._clock()
+        accept = header(request, "accept") or ""
+        try:
+            await self._gate.enter(token_of(request), source_of(request), None)
+            raise _unroutable(error)
+        except Exception as problem:
+            answer = answer_for(problem, accept)
+        await self._finish(request, answer, started)
+
+    async def _finish(self, request: Request, answer: Answer, started: float) -> None:
+        method = request.method.decode("ascii", "replace")
+        self._metrics.rest_requests.labels(method if method in _METHODS else "other", str(answer.status)).inc()
+        await send(request, answer)
+        log.info(
+            "{method} {path} from {peer}: {status} in {duration_ms} ms",
+            method=method,
+            path=request.path.decode("latin-1"),
+            peer=source_of(request),
+            status=answer.status,
+            duration_ms=round((self._clock() - started) * 1000, 1),
+        )
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
+
+
+class _Words(dict[str, str]):
+    """Leaves ``{tenant_uuid}`` for later."""
+
+    def __missing__(self, name: str) -> str:
+        return "{" + name + "}"
+
+
+def _unroutable(error: HTTPException) -> HttpProblem:
+    if isinstance(error, MethodNotAllowed):
+        allowed = sorted({*(error.valid_methods or ()), "OPTIONS"})
+        return HttpProblem(405, "this method is not offered here", {"Allow": ", ".join(allowed)})
+    return HttpProblem(404, "No such resource")
+
+
+def header(request: Request, name: str) -> str | None:
+    """Return a request header as text, or None."""
+    value = request.getHeader(name)
+    return value if isinstance(value, str) or value is None else value.decode("latin-1")
+
+
+def token_of(request: Request) -> str | None:
+    """Return the token of ``X-Auth-Token`` or ``Authorization: Bearer``; never taken from anywhere else."""
+    token = header(request, "x-auth-token")
+    if token is not None:
+        return token
+    scheme, _, value = (header(request, "authorization") or "").partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else None
+
+
+def source_of(request: Request) -> str:
+    """Return the address of the peer."""
+    return str(getattr(request.getClientAddress(), "host", "") or "local")
+
+
+def read_body(request: Request) -> bytes:
+    """Return the body, or refuse with 413 what the site did not keep."""
+    if getattr(request, "body_too_large", False):
+        raise HttpProblem(413, "the body is larger than this server takes")
+    content = request.content
+    return b"" if content is None else cast(bytes, content.read())
+
+
+def query_of(request: Request) -> dict[str, str]:
+    """Return the first value of each query argument; refuses with 400 what is not UTF-8 or is too long."""
+    _, _, text = request.uri.partition(b"?")
+    if len(text) > MAX_QUERY:
+        raise HttpProblem(400, f"the query is longer than {MAX_QUERY} bytes")
+    arguments: dict[str, str] = {}
+    for pair in text.split(b"&"):
+        name, _, value = pair.partition(b"=")
+        if name:
+            arguments.setdefault(_decoded(name), _decoded(value))
+    return arguments
+
+
+def _decoded(text: bytes) -> str:
+    try:
+        return unquote_to_bytes(text.replace(b"+", b" ")).decode("utf-8")
+    except UnicodeDecodeError:
+        raise HttpProblem(400, "the query is not UTF-8") from None

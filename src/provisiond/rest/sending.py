@@ -1,0 +1,108 @@
+"""Writing answers: headers that every answer has, and long bodies at the reader's pace."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IPushProducer
+from twisted.web.server import Request
+from zope.interface import implementer
+
+from provisiond.rest.answers import Answer
+
+CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Credentials": "false",
+    "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE, OPTIONS",
+    "Access-Control-Allow-Headers": "Origin, X-Requested-With, Accept, Content-Type, X-Auth-Token, Wazo-Tenant",
+    "Access-Control-Expose-Headers": "Location",
+}
+
+
+@implementer(IPushProducer)
+class _Pace:
+    """Lets a writer wait while the connection is full."""
+
+    def __init__(self) -> None:
+        self._waiting: Deferred[None] | None = None
+        self._paused = False
+        self.gone = False
+
+    def pauseProducing(self) -> None:  # noqa: N802
+        self._paused = True
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        self._paused = False
+        self._wake()
+
+    def stopProducing(self) -> None:  # noqa: N802
+        self.gone = True
+        self._paused = False
+        self._wake()
+
+    def _wake(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.callback(None)
+
+    async def ready(self) -> None:
+        """Return when more may be written."""
+        while self._paused and not self.gone:
+            self._waiting = Deferred()
+            await self._waiting
+
+
+def put_headers(request: Request, answer: Answer) -> None:
+    """Set the status and headers of an answer."""
+    request.setResponseCode(answer.status)
+    request.responseHeaders.removeHeader("server")
+    for name, value in {**CORS, **answer.headers}.items():
+        request.setHeader(name, value)
+    if answer.location is not None:
+        request.setHeader("Location", answer.location)
+
+
+def _is_gone(request: Any) -> bool:
+    return bool(getattr(request, "_disconnected", False)) or getattr(request, "channel", None) is None
+
+
+async def send(request: Request, answer: Answer) -> None:
+    """Write ``answer`` and end the request; a client that went away is no error."""
+    if _is_gone(request):
+        return
+    put_headers(request, answer)
+    if answer.chunks is not None:
+        request.setHeader("Content-Type", answer.content_type)
+        await _stream(request, answer.chunks)
+        return
+    body = answer.body()
+    if body:
+        request.setHeader("Content-Type", answer.content_type)
+    else:
+        request.responseHeaders.removeHeader("content-type")
+        request.defaultContentType = None
+    if answer.status != 204:
+        request.setHeader("Content-Length", str(len(body)))
+    if body and request.method != b"HEAD":
+        request.write(body)
+    request.finish()
+
+
+async def _stream(request: Request, chunks: AsyncIterator[bytes]) -> None:
+    if request.method == b"HEAD":
+        request.finish()
+        return
+    pace = _Pace()
+    request.registerProducer(pace, True)
+    try:
+        async for chunk in chunks:
+            await pace.ready()
+            if pace.gone:
+                return
+            request.write(chunk)
+    finally:
+        if not pace.gone:
+            request.unregisterProducer()
+            request.finish()
