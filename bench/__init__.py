@@ -1,0 +1,1 @@
+"""Programs that show and measure provisiond from outside: over its ports, with real clients."""

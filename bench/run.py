@@ -1,0 +1,53 @@
+"""`make run`: a server on embedded defaults under var/, with the shipped plugins, that stays."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+
+from bench.server import ROOT, Rest, RestError, Server, write_settings
+
+REST, HTTP, TFTP = 8666, 8667, 6969
+VAR = ROOT / "var"
+
+
+def install_missing(rest: Rest) -> list[str]:
+    """Install the shipped plugins that are not there yet; return their ids."""
+    rest.finish("/pg_mgr/install/update", {})
+    installed = rest.get("/pg_mgr/install/installed")["pkgs"]
+    missing = sorted(set(rest.get("/pg_mgr/install/installable")["pkgs"]) - set(installed))
+    for plugin in missing:
+        rest.finish("/pg_mgr/install/install", {"id": plugin})
+    return missing
+
+
+def main() -> int:
+    """Start the server, say where everything is, and wait for its end."""
+    settings = write_settings(
+        VAR, rest=REST, http=HTTP, tftp=TFTP, repository=ROOT / "build" / "repository", interface="0.0.0.0"
+    )
+    server = Server(settings)
+    try:
+        server.start()
+        rest = server.rest(REST)
+        for plugin in install_missing(rest):
+            print(f"installed {plugin}")
+    except (RuntimeError, RestError) as error:
+        print(error, file=sys.stderr)
+        with contextlib.suppress(AssertionError):
+            server.stop()
+        return 1
+    print(f"REST   http://127.0.0.1:{REST}/provd   token in {server.state / 'admin-token'}")
+    print(f"HTTP   port {HTTP}; give phones http://<this host>:{HTTP}/ (DHCP option 66 or 160)")
+    print(f"TFTP   port {TFTP}; phones want 69: forward it here or see docs/settings.md (DHCP option 66 or 150)")
+    print(f"log    {VAR / 'provisiond.log'}")
+    print(f"try    curl tftp://127.0.0.1:{TFTP}/SEP001B54000005.cnf.xml")
+    print("Ctrl-C ends it.", flush=True)
+    try:
+        return server.wait()
+    except KeyboardInterrupt:
+        return server.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
