@@ -1,0 +1,22 @@
+"""Fixtures and helpers for the tests of identification."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from provisiond.identification.extract import Identifier
+from provisiond.identification.knowledge import Knowledge
+
+DATA = Path(__file__).parents[2] / "data"
+
+
+@pytest.fixture(scope="session")
+def knowledge() -> Knowledge:
+    return Knowledge.shipped()
+
+
+@pytest.fixture(scope="session")
+def identifier(knowledge: Knowledge) -> Identifier:
+    return Identifier(knowledge)
