@@ -1,0 +1,89 @@
+"""One upload of a client, as a pure state machine."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from provisiond.tftp import packets
+from provisiond.tftp.options import Agreement
+from provisiond.tftp.rtt import RetransmissionTimer
+from provisiond.tftp.transfer import MAX_TRIES, Event, Outcome, Tick
+
+MAX_UPLOAD: Final = 4 * 1024 * 1024
+
+
+class WriteTransfer:
+    """Receives one file, lock-step, up to four mebibytes."""
+
+    __slots__ = ("_agreement", "_blocks", "_received", "_timer", "_tries", "deadline", "outcome", "retransmissions")
+
+    round_trip: float | None = None
+
+    def __init__(self, agreement: Agreement) -> None:
+        self._agreement = agreement
+        self._timer = RetransmissionTimer(agreement.timeout)
+        self._blocks: list[bytes] = []
+        self._received = 0
+        self._tries = 0
+        self.deadline = 0.0
+        self.outcome: Outcome | None = None
+        self.retransmissions = 0
+
+    @property
+    def content(self) -> bytes:
+        """What has been received."""
+        return b"".join(self._blocks)
+
+    @property
+    def bytes_acknowledged(self) -> int:
+        """Bytes that were received."""
+        return self._received
+
+    def start(self, now: float) -> list[bytes]:
+        """Return the packet that lets the client begin."""
+        return self._answer(now)
+
+    def handle(self, event: Event, now: float) -> list[bytes]:
+        """Return the packets to send because of ``event``."""
+        if self.outcome is not None:
+            return []
+        if isinstance(event, packets.Data):
+            return self._data(event, now)
+        if isinstance(event, packets.PeerError):
+            self.outcome = Outcome.REFUSED_BY_CLIENT
+        elif isinstance(event, Tick) and now >= self.deadline:
+            return self._late(now)
+        return []
+
+    def abort(self) -> None:
+        """End the transfer now."""
+        self.outcome = self.outcome or Outcome.ABORTED
+
+    def _data(self, data: packets.Data, now: float) -> list[bytes]:
+        if data.block != (len(self._blocks) + 1) & 0xFFFF:
+            repeated = data.block == len(self._blocks) & 0xFFFF
+            return [packets.ack(len(self._blocks))] if repeated and self._blocks else []
+        self._received += len(data.payload)
+        if self._received > MAX_UPLOAD or len(data.payload) > self._agreement.block_size:
+            self.outcome = Outcome.ABORTED
+            return [packets.error(packets.ErrorCode.DISK_FULL, "the file is too large")]
+        self._blocks.append(data.payload)
+        self._tries = 0
+        if len(data.payload) < self._agreement.block_size:
+            self.outcome = Outcome.DONE
+        return self._answer(now)
+
+    def _late(self, now: float) -> list[bytes]:
+        self._tries += 1
+        if self._tries >= MAX_TRIES:
+            self.outcome = Outcome.TIMED_OUT
+            return []
+        self._timer.backed_off()
+        self.retransmissions += 1
+        return self._answer(now)
+
+    def _answer(self, now: float) -> list[bytes]:
+        self.deadline = now + self._timer.value
+        if not self._blocks and self._agreement.acknowledged:
+            return [packets.oack(self._agreement.acknowledged)]
+        return [packets.ack(len(self._blocks))]

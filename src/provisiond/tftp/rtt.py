@@ -1,0 +1,50 @@
+"""When to send again: a round-trip estimate and its timeouts (RFC 6298; RFC 1123, section 4.2.3.2)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+FIRST: Final = 1.0
+FLOOR: Final = 0.2
+CEILING: Final = 8.0
+
+
+class RetransmissionTimer:
+    """The timeout of one transfer, in seconds.
+
+    :param timeout: seconds agreed with the client; they set the start and the ceiling. None adapts.
+    """
+
+    __slots__ = ("_backoff", "_ceiling", "_fixed", "_rto", "smoothed", "variation")
+
+    def __init__(self, timeout: int | None = None) -> None:
+        self._fixed = float(timeout) if timeout is not None else None
+        self._ceiling = self._fixed if self._fixed is not None else CEILING
+        self._rto = self._fixed if self._fixed is not None else FIRST
+        self._backoff = 1
+        self.smoothed: float | None = None
+        self.variation = 0.0
+
+    @property
+    def value(self) -> float:
+        """Seconds from now after which the last packets count as lost."""
+        return min(self._rto * self._backoff, self._ceiling)
+
+    def measured(self, sample: float) -> None:
+        """Take in a round trip of packets that were sent once (Karn's rule is the caller's)."""
+        self._backoff = 1
+        if self.smoothed is None:
+            self.smoothed, self.variation = sample, sample / 2
+        else:
+            self.variation += (abs(self.smoothed - sample) - self.variation) / 4
+            self.smoothed += (sample - self.smoothed) / 8
+        if self._fixed is None:
+            self._rto = max(FLOOR, self.smoothed + 4 * self.variation)
+
+    def backed_off(self) -> None:
+        """Double the timeout after a loss, up to the ceiling."""
+        self._backoff = min(self._backoff * 2, 64)
+
+    def progressed(self) -> None:
+        """Forget the doubling: something new was acknowledged."""
+        self._backoff = 1

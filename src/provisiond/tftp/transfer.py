@@ -1,0 +1,171 @@
+"""One transfer to a client, as a pure state machine: no socket, no clock."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from attrs import field, frozen
+
+from provisiond.tftp import packets
+from provisiond.tftp.options import Agreement
+from provisiond.tftp.rtt import RetransmissionTimer
+
+MAX_TRIES: Final = 6
+
+
+class Outcome(StrEnum):
+    """How a transfer ended."""
+
+    DONE = "done"
+    TIMED_OUT = "timed-out"
+    REFUSED_BY_CLIENT = "refused-by-client"
+    ABORTED = "aborted"
+
+
+@frozen
+class Image:
+    """Content cut into blocks; a block is a slice.
+
+    :param content: bytes, or a memory-mapped file.
+    :param block_size: bytes of a block.
+    """
+
+    content: memoryview
+    block_size: int
+    blocks: int = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "blocks", len(self.content) // self.block_size + 1)
+
+    def packet(self, block: int) -> bytes:
+        """Return the DATA packet of a block, counted from 1."""
+        start = (block - 1) * self.block_size
+        return packets.data_head(block) + self.content[start : start + self.block_size]
+
+
+@frozen
+class Tick:
+    """Time has passed."""
+
+
+Event = packets.Packet | Tick
+
+
+class ReadTransfer:
+    """Sends one image to a client, block by block or window by window.
+
+    Feed it the client's packets and ticks; it gives back the packets to send. Duplicate and older acknowledgements
+    never cause data to be sent twice (the sorcerer's apprentice), except that with a window the first repeat of the
+    newest one rolls the window back to it (RFC 7440, section 4). Block numbers are unbounded here, so they roll over.
+    """
+
+    __slots__ = (
+        "_acked",
+        "_agreement",
+        "_image",
+        "_oack",
+        "_rolled_back",
+        "_sent",
+        "_sent_at",
+        "_timed",
+        "_timer",
+        "_tries",
+        "deadline",
+        "outcome",
+        "retransmissions",
+    )
+
+    def __init__(self, image: Image, agreement: Agreement) -> None:
+        self._image = image
+        self._agreement = agreement
+        self._oack = packets.oack(agreement.acknowledged) if agreement.acknowledged else None
+        self._timer = RetransmissionTimer(agreement.timeout)
+        self._acked = -1 if self._oack else 0
+        self._sent = self._acked
+        self._sent_at = 0.0
+        self._timed = True
+        self._tries = 0
+        self._rolled_back = False
+        self.deadline = 0.0
+        self.outcome: Outcome | None = None
+        self.retransmissions = 0
+
+    @property
+    def bytes_acknowledged(self) -> int:
+        """Content bytes that the client has acknowledged."""
+        return min(max(self._acked, 0) * self._image.block_size, len(self._image.content))
+
+    @property
+    def round_trip(self) -> float | None:
+        """Smoothed round trip in seconds, or None before the first measurement."""
+        return self._timer.smoothed
+
+    def start(self, now: float) -> list[bytes]:
+        """Return the first packets."""
+        return self._window(now, again=False)
+
+    def handle(self, event: Event, now: float) -> list[bytes]:
+        """Return the packets to send because of ``event``.
+
+        :param now: seconds of any steadily growing clock.
+        """
+        if self.outcome is not None:
+            return []
+        if isinstance(event, packets.Ack):
+            return self._acknowledged(event.block, now)
+        if isinstance(event, Tick):
+            return self._passed(now)
+        if isinstance(event, packets.PeerError):
+            self.outcome = Outcome.REFUSED_BY_CLIENT
+        return []
+
+    def abort(self) -> None:
+        """End the transfer now."""
+        self.outcome = self.outcome or Outcome.ABORTED
+
+    def _acknowledged(self, number: int, now: float) -> list[bytes]:
+        ahead = (number - self._acked) & 0xFFFF
+        if ahead == 0 or ahead > self._sent - self._acked:
+            return self._repeated(now) if ahead == 0 else []
+        if self._timed:
+            self._timer.measured(now - self._sent_at)
+        else:
+            self._timer.progressed()
+        self._acked += ahead
+        self._tries = 0
+        self._rolled_back = False
+        if self._acked == self._image.blocks:
+            self.outcome = Outcome.DONE
+            return []
+        return self._window(now, again=False)
+
+    def _repeated(self, now: float) -> list[bytes]:
+        if self._agreement.window_size == 1 or self._rolled_back or self._acked < 1:
+            return []
+        self._rolled_back = True
+        return self._window(now, again=True)
+
+    def _passed(self, now: float) -> list[bytes]:
+        if now < self.deadline:
+            return []
+        self._tries += 1
+        if self._tries >= MAX_TRIES:
+            self.outcome = Outcome.TIMED_OUT
+            return [packets.error(packets.ErrorCode.UNDEFINED, "no acknowledgement came in time")]
+        self._timer.backed_off()
+        self._rolled_back = False
+        return self._window(now, again=True)
+
+    def _window(self, now: float, *, again: bool) -> list[bytes]:
+        self._sent_at = now
+        self._timed = not again
+        self.deadline = now + self._timer.value
+        if self._acked < 0 and self._oack is not None:
+            self._sent = 0
+            self.retransmissions += again
+            return [self._oack]
+        last = min(self._acked + self._agreement.window_size, self._image.blocks)
+        self._sent = last
+        self.retransmissions += (last - self._acked) if again else 0
+        return [self._image.packet(block) for block in range(self._acked + 1, last + 1)]
