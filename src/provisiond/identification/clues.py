@@ -129,13 +129,16 @@ def path_macs(segments: Sequence[str], knowledge: Knowledge) -> Iterator[str]:
     """
     if not segments:
         return
-    leading = _LEADING_MAC.match(segments[-1])
-    mac = phone_mac(leading.group(1)) if leading else None
-    if mac is not None and (knowledge.vendor_of_mac(mac) or not mac.replace(":", "").isdigit()):
-        yield mac
-    for segment in reversed(segments):
-        for found in macs_in(segment):
-            if found != mac and knowledge.vendor_of_mac(found) is not None:
+    *folders, name = segments
+    leading = _LEADING_MAC.match(name)
+    if leading is not None:
+        mac = phone_mac(leading.group(1))
+        if mac is not None and (knowledge.vendor_of_mac(mac) or not mac.replace(":", "").isdigit()):
+            yield mac
+        name = name[leading.end() :]
+    for segment in (name, *reversed(folders)):
+        for found in macs_in(segment) if len(segment) >= 12 else ():
+            if knowledge.vendor_of_mac(found) is not None:
                 yield found
 
 

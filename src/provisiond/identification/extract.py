@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from attrs import evolve
-
 from provisiond.identification.clues import (
     NO_CLUE,
     Clue,
@@ -67,22 +65,22 @@ class Identifier:
     def identify(self, request: PhoneRequest) -> DeviceInfo:
         """Return what a request reveals about the phone. Never raises, and takes bounded time for any input."""
         if request.protocol is Protocol.DHCP:
-            clue = self._from_dhcp(request)
+            clue, mac = self._from_dhcp(request)
         elif request.protocol is Protocol.PNP:
-            clue = self._from_pnp(request)
+            clue, mac = self._from_pnp(request)
         else:
-            clue = self._from_file_request(request)
+            clue, mac = self._from_file_request(request)
         return DeviceInfo(
-            vendor=clue.vendor or (self.knowledge.vendor_of_mac(clue.mac) if clue.mac else None),
+            vendor=clue.vendor or (self.knowledge.vendor_of_mac(mac) if mac else None),
             model=clue.model,
             version=clue.version,
-            mac=clue.mac,
+            mac=mac,
             sn=clue.sn,
-            uuid=clue.uuid,
+            uuid=clue.uuid or (query_uuid(request.query.get("uuid", "")) if clue.vendor == _SOFTPHONE else None),
             ip=_ip(request.peer),
         )
 
-    def _from_file_request(self, request: PhoneRequest) -> Clue:
+    def _from_file_request(self, request: PhoneRequest) -> tuple[Clue, str | None]:
         segments = path_segments(request.path)
         path = "/" + "/".join(segments)
         agent = tidy(request.user_agent)
@@ -92,25 +90,23 @@ class Identifier:
         clue = _merged((ua, name), extra)
         in_path = [mac for mac in (name.mac, *path_macs(segments, self.knowledge)) if mac]
         other = [query_mac(request.query), ua.mac or self._mac_in(agent, ua)]
-        mac = _agreed(in_path, other) if in_path or any(other) else clue.mac
-        uuid = query_uuid(request.query.get("uuid", "")) if clue.vendor == _SOFTPHONE else None
-        return evolve(clue, mac=mac, uuid=uuid or clue.uuid)
+        return clue, _agreed(in_path, other) if in_path or any(other) else clue.mac
 
-    def _from_pnp(self, request: PhoneRequest) -> Clue:
+    def _from_pnp(self, request: PhoneRequest) -> tuple[Clue, str | None]:
         event = event_clue(request.headers.get("event") or request.headers.get("o", ""), self.knowledge)
         if event is None:
-            return NO_CLUE
+            return NO_CLUE, None
         agent = tidy(request.user_agent)
         ua = self._clue(Where.USER_AGENT, agent, as_sent=True)
         clue = _merged((ua, event), self._plugin_clues(request, agent, ""))
         uri = uri_mac(request.path)
-        return evolve(clue, mac=_agreed([uri] if uri else [], [ua.mac or self._mac_in(agent, ua)]))
+        return clue, _agreed([uri] if uri else [], [ua.mac or self._mac_in(agent, ua)])
 
-    def _from_dhcp(self, request: PhoneRequest) -> Clue:
+    def _from_dhcp(self, request: PhoneRequest) -> tuple[Clue, str | None]:
         texts = [tidy(request.dhcp.get(option, "").replace("\0", "")) for option in _CLASS_OPTIONS]
         own = [self._clue(Where.DHCP_VENDOR_CLASS, text) for text in texts]
         extra = [clue for text in texts for clue in self._clues_of_plugins(Where.DHCP_VENDOR_CLASS, None, text)]
-        return evolve(_merged(own, extra), mac=phone_mac((request.chaddr or "")[:40]))
+        return _merged(own, extra), phone_mac((request.chaddr or "")[:40])
 
     def _clue(self, where: Where, text: str, *, as_sent: bool = False, path: str = "") -> Clue:
         """Return what the server's first matching rule says of one part of a request."""
@@ -131,6 +127,8 @@ class Identifier:
         return next((mac for mac in macs_in(agent) if self.knowledge.vendor_of_mac(mac)), None)
 
     def _plugin_clues(self, request: PhoneRequest, agent: str, path: str) -> list[Clue]:
+        if not any(self._plugins.values()):
+            return []
         clues = self._clues_of_plugins(Where.USER_AGENT, None, agent) + self._clues_of_plugins(Where.PATH, None, path)
         for argument in self._plugins[Where.QUERY]:
             value = tidy(request.query.get(argument or "", ""))
@@ -160,8 +158,8 @@ def _merged(own: Iterable[Clue], extra: Iterable[Clue]) -> Clue:
 
 
 def _laid_over(strong: Clue, weak: Clue) -> Clue:
-    if strong is NO_CLUE:
-        return weak
+    if strong is NO_CLUE or weak is NO_CLUE:
+        return strong if weak is NO_CLUE else weak
     if strong.vendor is not None and weak.vendor not in (None, strong.vendor):
         return strong
     better = strong.model is None or (weak.model is not None and not strong.model_is_known)

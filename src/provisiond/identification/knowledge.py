@@ -34,13 +34,13 @@ class Vendor:
 
     def __attrs_post_init__(self) -> None:
         """Index the models by every spelling."""
-        names = {folded(alias): model for model, aliases in self.models.items() for alias in aliases}
-        names |= {folded(model): model for model in self.models}
+        spellings = [(name, model) for model, aliases in self.models.items() for name in (*aliases, model)]
+        names = {folded(name): model for name, model in spellings} | dict(spellings)
         object.__setattr__(self, "_by_folded_name", names)
 
     def model(self, name: str) -> str | None:
         """Return the one spelling of a model, or None when no model of this vendor is called so."""
-        return self._by_folded_name.get(folded(name))
+        return self._by_folded_name.get(name) or self._by_folded_name.get(folded(name))
 
     def brands(self) -> tuple[str, ...]:
         """Return the name and its aliases, each once regardless of letter case, longest first."""
@@ -119,11 +119,10 @@ class Knowledge:
     def vendor_of_mac(self, mac: str) -> str | None:
         """Return the vendor that owns the longest known prefix of a stored-form address, or None."""
         digits = mac.replace(":", "")
-        for length in (9, 8, 7, 6):
-            vendor = self.prefixes.get(digits[:length])
-            if vendor is not None:
-                return vendor
-        return None
+        prefixes = self.prefixes
+        return (
+            prefixes.get(digits[:9]) or prefixes.get(digits[:8]) or prefixes.get(digits[:7]) or prefixes.get(digits[:6])
+        )
 
 
 def _rows(name: str) -> Iterator[dict[str, str]]:

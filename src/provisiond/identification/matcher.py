@@ -41,11 +41,11 @@ class Hit:
     """One rule that matched, and what its named groups caught."""
 
     rule: CompiledRule
-    groups: Mapping[str, str]
+    groups: Mapping[str, str | None]
 
     def get(self, name: str) -> str | None:
         """Return what the group ``name`` caught; None when there is no such group or it caught nothing."""
-        return self.groups.get(name)
+        return self.groups.get(name) or None
 
 
 def _indexed(rules: Iterable[CompiledRule]) -> tuple[tuple[str, tuple[int, ...]], ...]:
@@ -74,8 +74,11 @@ class Matcher:
         """Give the rules that match ``text``, in the order of the rules, one by one as they are asked for."""
         lowered = text.lower()
         candidates = [places for literal, places in self._literals if literal in lowered]
-        for place in sorted(set().union(*candidates)) if candidates else ():
+        if not candidates:
+            return
+        places = candidates[0] if len(candidates) == 1 else sorted(set().union(*candidates))
+        for place in places:
             rule = self.rules[place]
             match = rule.expression.search(text)
             if match is not None:
-                yield Hit(rule, {name: value for name, value in match.groupdict().items() if value})
+                yield Hit(rule, match.groupdict())

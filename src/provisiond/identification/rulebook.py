@@ -38,6 +38,9 @@ _BRANDED = {
 _NO_BRAND_RULES = frozenset({"Cisco"})
 """Vendors whose brand stands in front of things that are no phones: switches, access points, VPN clients."""
 
+_Tree = dict[str, "_Tree"]
+"""Names by their beginnings: the next piece of an expression to what may follow; an empty piece ends a name."""
+
 
 @frozen
 class RuleProblem:
@@ -88,7 +91,7 @@ def _brand_rules(knowledge: Knowledge, where: Where) -> Iterator[CompiledRule]:
 
 def expanded(pattern: str, vendor: Vendor) -> str:
     """Return a pattern of the data with its ``%NAMES%`` replaced by expressions for this vendor."""
-    models = "|".join(dict.fromkeys(map(_loose, vendor.model_spellings()))) or _NO_MODEL
+    models = _any_of(vendor.model_spellings()) if vendor.models else _NO_MODEL
     brands = "|".join(re.escape(brand) for brand in vendor.brands())
     own = {
         "%MODELS%": f"(?:{models})(?![0-9A-Za-z])",
@@ -100,9 +103,27 @@ def expanded(pattern: str, vendor: Vendor) -> str:
     return pattern
 
 
-def _loose(name: str) -> str:
-    """Return an expression for a name in which blanks, hyphens and underscores are interchangeable."""
-    return "[ _-]?".join(re.escape(part) for part in re.split("[ _-]", name))
+def _any_of(names: Iterable[str]) -> str:
+    """Return one expression for many names that share beginnings, the longest preferred.
+
+    Blanks, hyphens and underscores are interchangeable, and may be left out.
+    """
+    tree: _Tree = {}
+    for name in names:
+        node = tree
+        for char in name.casefold():
+            node = node.setdefault("[ _-]?" if char in " _-" else re.escape(char), {})
+        node[""] = {}
+    return _alternatives(tree)
+
+
+def _alternatives(tree: _Tree) -> str:
+    options = [start + _alternatives(rest) for start, rest in tree.items() if start]
+    if not options:
+        return ""
+    if len(options) == 1 and "" not in tree:
+        return options[0]
+    return f"(?:{'|'.join(options)})" + ("?" if "" in tree else "")
 
 
 def plugin_rules(

@@ -20,6 +20,14 @@ class Where(StrEnum):
 class Rule:
     """One way to recognise phones: a literal that must occur, then one regular expression.
 
+    What is searched is tidied first. User-Agent, query value and vendor class: the first 512 characters, runs of blanks
+    and control characters made one blank, quotes around the whole removed. Path: percent-decoded, with forward slashes
+    only, without empty segments, beginning with ``/``.
+
+    Refused (and reported as a problem of the plugin) are literals under three characters, invalid expressions,
+    references to groups, and repetitions that could take exponential time. A rule never beats what the server itself
+    knows of another vendor's phone.
+
     :param where: the part of the request that is looked at.
     :param literal: text of at least three characters that every match contains, in any letter case; requests
         without it never reach the expression.

@@ -21,11 +21,13 @@ _SPELLED = re.compile(
     "|[0-9A-Fa-f]{2}(?P<pair>[:._-])(?:[0-9A-Fa-f]{2}(?P=pair)){4}[0-9A-Fa-f]{2}"
     "|[0-9A-Fa-f]{4}(?P<group>[.:-])[0-9A-Fa-f]{4}(?P=group)[0-9A-Fa-f]{4}"
 )
-_ADDRESS = re.compile(rf"(?<![0-9A-Za-z])(?:{HEX_PAIRS})")
+_PAIR_BEFORE = "[0-9A-Fa-f]{2}[:-]"
+_ADDRESS = re.compile(rf"(?<![0-9A-Za-z])(?<!^{_PAIR_BEFORE})(?<![^0-9A-Za-z]{_PAIR_BEFORE})(?:{HEX_PAIRS})")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
 _VERSION_MARKER = re.compile(r"(?:MPP-|fw|sw|[VR])(?=[0-9])", re.ASCII | re.IGNORECASE)
 _CONTROLS = re.compile("[\x00-\x1f\x7f]")
-_AROUND = re.compile(r"""^[\s"'\\\x80-\uffff]{1,64}|[\s"'\\]{1,64}$""")
+_QUOTES = "\"'\\ "
+_STRANGE_START = re.compile("^[^!-~]{1,64}")
 _FOLDED = str.maketrans("", "", " -_\t")
 
 
@@ -58,8 +60,11 @@ def folded(name: str) -> str:
 
 def tidy(text: str) -> str:
     """Return at most :data:`TEXT_LIMIT` characters, single blanks, no quotes or strange bytes around it."""
-    words = " ".join(_CONTROLS.sub(" ", text[:TEXT_LIMIT]).split())
-    return _AROUND.sub("", words)
+    text = text[:TEXT_LIMIT]
+    if not text.isprintable():
+        text = _CONTROLS.sub(" ", text)
+    text = " ".join(text.split()).strip(_QUOTES)
+    return text if text.isascii() else _STRANGE_START.sub("", text)
 
 
 def clean_version(text: str) -> str | None:
