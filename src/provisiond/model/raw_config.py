@@ -33,7 +33,16 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DIGITS: Final = re.compile(r"[0-9]{1,9}")
 _SERVERS: Final = ("proxy", "backup_proxy", "registrar", "backup_registrar", "outbound_proxy")
 _EXTENS: Final = (
-    "dnd fwd_unconditional fwd_no_answer fwd_busy fwd_disable_all park pickup_group pickup_call voicemail".split()
+    "dnd",
+    "fwd_unconditional",
+    "fwd_no_answer",
+    "fwd_busy",
+    "fwd_disable_all",
+    "park",
+    "pickup_group",
+    "pickup_call",
+    "voicemail",
+)
 )
 
 PLAIN: Final[Mapping[str, Kind]] = {

@@ -53,7 +53,7 @@ class VersionKey:
 
 
 def version_key(text: str) -> VersionKey:
-    """Return a key for ``sorted``; ``dev`` to ``rc`` come before the end of a version, other words and numbers after."""
+    """Return a key for ``sorted``; ``dev`` to ``rc`` come before the end of a version, other words after it."""
     return VersionKey(text)
 
 
