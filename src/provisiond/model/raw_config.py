@@ -43,7 +43,6 @@ _EXTENS: Final = (
     "pickup_call",
     "voicemail",
 )
-)
 
 PLAIN: Final[Mapping[str, Kind]] = {
     "ip": HOST,
