@@ -1,0 +1,136 @@
+"""What happened, told to whoever listens in this process."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+log = Logger()
+
+
+@frozen
+class DeviceSeen:
+    """A phone asked for something."""
+
+    device_id: str
+    created: bool
+    ip: str | None
+
+
+@frozen
+class DeviceChanged:
+    """A device's document was written by an administrator or a program, or it was deleted."""
+
+    device_id: str
+    action: str
+    tenant_uuid: str | None
+
+
+@frozen
+class DeviceConfigured:
+    """The files of a device were made, or could not be made (``problem`` then holds the sentence)."""
+
+    device_id: str
+    configured: bool
+    problem: str | None
+
+
+@frozen
+class ConfigChanged:
+    """A config was created, replaced or deleted."""
+
+    config_id: str
+    action: str
+
+
+@frozen
+class OperationChanged:
+    """A long work changed its state."""
+
+    resource_path: str
+    operation_id: int
+    state: str
+
+
+@frozen
+class PluginChanged:
+    """A plugin was installed, upgraded, reloaded, uninstalled, or failed to load."""
+
+    plugin_id: str
+    action: str
+
+
+Event = DeviceSeen | DeviceChanged | DeviceConfigured | ConfigChanged | OperationChanged | PluginChanged
+
+
+class Subscription:
+    """Events for one listener, oldest first; a slow listener loses the oldest ones, never delays the others."""
+
+    def __init__(self, limit: int, closed: Callable[[Subscription], None]) -> None:
+        self._limit = limit
+        self._closed = closed
+        self._queue: deque[Event] = deque()
+        self._waiting: Deferred[None] | None = None
+        self.lost = 0
+
+    async def next(self) -> Event:
+        """Return the next event; waits for one. One caller at a time."""
+        while not self._queue:
+            self._waiting = Deferred()
+            await self._waiting
+        return self._queue.popleft()
+
+    def pending(self) -> tuple[Event, ...]:
+        """Take all events that wait."""
+        events = tuple(self._queue)
+        self._queue.clear()
+        return events
+
+    def close(self) -> None:
+        """Stop listening. May be called twice."""
+        self._closed(self)
+
+    def offer(self, event: Event) -> None:
+        """Queue an event, dropping the oldest when the queue is full (``lost`` counts them)."""
+        if len(self._queue) >= self._limit:
+            self._queue.popleft()
+            self.lost += 1
+        self._queue.append(event)
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and not waiting.called:
+            waiting.callback(None)
+
+
+class Events:
+    """Publishes events to subscriptions with bounded queues and to plain listeners."""
+
+    def __init__(self) -> None:
+        self._subscriptions: set[Subscription] = set()
+        self._listeners: list[Callable[[Event], None]] = []
+
+    def subscribe(self, limit: int = 1000) -> Subscription:
+        """Return a new subscription.
+
+        :param limit: events kept for a listener that does not read, 1 or more.
+        """
+        subscription = Subscription(limit, self._subscriptions.discard)
+        self._subscriptions.add(subscription)
+        return subscription
+
+    def listen(self, callback: Callable[[Event], None]) -> None:
+        """Call ``callback`` with each event, at once; what it raises is logged."""
+        self._listeners.append(callback)
+
+    def publish(self, event: Event) -> None:
+        """Hand the event to everybody. Never raises, never waits."""
+        for subscription in tuple(self._subscriptions):
+            subscription.offer(event)
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except Exception:
+                log.failure("a listener for events failed")

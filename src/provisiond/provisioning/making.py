@@ -1,0 +1,147 @@
+"""Making files: from a device, its plugin and its parameters to a set of files, or to the reason why there are none."""
+
+from __future__ import annotations
+
+from attrs import evolve, frozen
+from twisted.logger import Logger
+
+from provisiond.errors import PluginProblem, ProvisiondError
+from provisiond.model.config import Config
+from provisiond.model.device import Device
+from provisiond.plugins.values import LoadedPlugin
+from provisiond.provisioning.file_sets import FileSet
+from provisiond.provisioning.flattening import Flattening
+from provisiond.provisioning.ports import Clock, PluginHost
+from provisiond.provisioning.rendered_files import RenderedFiles
+from provisiond.provisioning.revisions import common_revision, device_revision
+
+log = Logger()
+RETRY_SECONDS = 30.0
+SIP_USERNAME = "sip_username"
+_UNEXPECTED = "the files could not be made because of a fault of the server, see the log"
+
+
+@frozen
+class Outcome:
+    """How making a device's files ended.
+
+    :param number: number of the last change before it began.
+    :param revision: what the files were made from; None when that could not be told.
+    :param problem: why there are no files, one sentence; None when there are.
+    :param retry_at: when a failure is tried again for a phone that asks, in seconds since the epoch.
+    """
+
+    number: int
+    revision: str | None
+    problem: str | None = None
+    retry_at: float | None = None
+
+    def may_be_tried_again(self, now: float) -> bool:
+        """Tell whether asking the plugin again may help."""
+        return self.retry_at is not None and now >= self.retry_at
+
+
+class Maker:
+    """Makes sets of files, or finds those that were made from the same input before.
+
+    :param files: where sets are looked up and kept.
+    """
+
+    def __init__(self, flattening: Flattening, host: PluginHost, files: RenderedFiles, clock: Clock) -> None:
+        self._flattening = flattening
+        self._host = host
+        self._files = files
+        self._clock = clock
+
+    async def device_set(self, number: int, device: Device, former: Outcome | None) -> tuple[Outcome, FileSet | None]:
+        """Return how making the files of a device ended, and the files. Never raises.
+
+        :param number: number of the last change before this call.
+        :param former: how it ended last time; a failure is not repeated at once for the same input.
+        """
+        try:
+            return await self._made(number, device, former)
+        except ProvisiondError as error:
+            return Outcome(number, None, error.sentence), None
+        except Exception:
+            log.failure("the files of device {device} could not be made", device=device.id)
+            return Outcome(number, None, _UNEXPECTED, self._clock.seconds() + RETRY_SECONDS), None
+
+    async def preview(self, device: Device, override: Config | None = None) -> FileSet:
+        """Return the files that this device would get; nothing is kept.
+
+        :raises PluginProblem: when the plugin is not loaded or fails, or the device lacks what it needs.
+        :raises InvalidInput: when the merged parameters are not valid.
+        """
+        plugin = self._plugin_of(device)
+        raw_config = await self._flattening.of(device, override)
+        revision = device_revision(plugin.revision, device, raw_config)
+        return FileSet(revision=revision, files=await self._host.device_files(plugin.id, device, raw_config))
+
+    def common_revision(self, plugin_id: str) -> str:
+        """Return the present revision of the files that all devices of a plugin share.
+
+        :raises PluginProblem: when the plugin is not loaded.
+        """
+        return common_revision(self._loaded(plugin_id).revision, self._flattening.common())
+
+    async def common_set(self, plugin_id: str, revision: str) -> FileSet:
+        """Return the files that all devices of a plugin share.
+
+        :raises PluginProblem: when the plugin is not loaded or fails.
+        """
+        key = common_key(plugin_id)
+        kept = await self._files.load(key)
+        if kept is None or kept.revision != revision:
+            rendered = await self._host.common_files(plugin_id, self._flattening.common())
+            kept = FileSet(revision=revision, files=rendered)
+            self._files.put(key, kept)
+        return kept
+
+    async def _made(self, number: int, device: Device, former: Outcome | None) -> tuple[Outcome, FileSet | None]:
+        plugin = self._plugin_of(device)
+        raw_config = await self._flattening.of(device)
+        revision = device_revision(plugin.revision, device, raw_config)
+        failed = former is not None and former.problem is not None and former.revision == revision
+        if former is not None and failed and not former.may_be_tried_again(self._clock.seconds()):
+            return evolve(former, number=number), None
+        kept = await self._files.load(device_key(device.id))
+        if kept is not None and kept.revision == revision:
+            return Outcome(number, revision), kept
+        try:
+            rendered = await self._host.device_files(plugin.id, device, raw_config)
+        except ProvisiondError as error:
+            return Outcome(number, revision, error.sentence, self._clock.seconds() + RETRY_SECONDS), None
+        if self._loaded(plugin.id).revision != plugin.revision:
+            # The plugin was replaced meanwhile: these bytes must not be kept under either revision.
+            return await self._made(number, device, former)
+        facts = {SIP_USERNAME: _first_username(raw_config)}
+        return Outcome(number, revision), FileSet(revision=revision, files=rendered, facts=facts)
+
+    def _plugin_of(self, device: Device) -> LoadedPlugin:
+        if device.plugin is None:
+            raise PluginProblem("no plugin serves this device")
+        return self._loaded(device.plugin)
+
+    def _loaded(self, plugin_id: str) -> LoadedPlugin:
+        plugin = self._host.loaded().get(plugin_id)
+        if plugin is None:
+            raise PluginProblem(f'plugin "{plugin_id}" is not loaded')
+        return plugin
+
+
+def device_key(device_id: str) -> str:
+    """Return the key under which a device's files are kept."""
+    return f"device {device_id}"
+
+
+def common_key(plugin_id: str) -> str:
+    """Return the key under which a plugin's common files are kept."""
+    return f"common {plugin_id}"
+
+
+def _first_username(raw_config: dict[str, object]) -> str | None:
+    lines = raw_config.get("sip_lines")
+    line = lines.get("1") if isinstance(lines, dict) else None
+    username = line.get("username") if isinstance(line, dict) else None
+    return username if isinstance(username, str) else None

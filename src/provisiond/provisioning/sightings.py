@@ -1,0 +1,122 @@
+"""What the server itself learns about devices: in memory at once, in the store soon."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from provisiond.model.device import Device
+from provisiond.provisioning.directory import Directory
+from provisiond.provisioning.ports import Clock, StoredDevices
+
+log = Logger()
+INTERVAL = 1.0
+RETRY_INTERVAL = 5.0
+
+
+def with_changes(device: Device, changes: Mapping[str, Any]) -> Device:
+    """Return the device with these members; a member whose new value is None is taken away."""
+    document = {**device.document, **changes}
+    return Device({key: value for key, value in document.items() if not (key in changes and value is None)})
+
+
+class Sightings:
+    """Changes of devices that nobody waits for: ``ip``, ``version``, ``configured``, ``remote_state_sip_username``.
+
+    The directory has them at once. They are written together, at most once a second, each device once.
+
+    :param store: writes many changes in one transaction; a value None takes the member away.
+    """
+
+    def __init__(self, directory: Directory, store: StoredDevices, clock: Clock) -> None:
+        self._directory = directory
+        self._store = store
+        self._clock = clock
+        self._pending: dict[str, dict[str, Any]] = {}
+        self._in_flight: Deferred[None] | None = None
+        self._planned: Any = None
+        self._last_seen: dict[str, float] = {}
+
+    def seen(self, device_id: str) -> None:
+        """Note that the phone asked for something now; kept in memory only."""
+        self._last_seen[device_id] = self._clock.seconds()
+
+    def last_seen(self, device_id: str) -> float | None:
+        """Return when the phone asked last, in seconds since the epoch; None when not since the start."""
+        return self._last_seen.get(device_id)
+
+    def note(self, device_id: str, changes: Mapping[str, Any]) -> Device | None:
+        """Change members of a device; None takes a member away.
+
+        :return: the changed device, or None when there is no such device.
+        """
+        device = self._directory.get(device_id)
+        if device is None:
+            return None
+        device = with_changes(device, changes)
+        self._directory.put(device)
+        self._pending.setdefault(device_id, {}).update(changes)
+        if self._planned is None and self._in_flight is None:
+            self._planned = self._clock.callLater(INTERVAL, self._write_now)
+        return device
+
+    def pending(self, device_id: str) -> Mapping[str, Any]:
+        """Return the changes of a device that are not written yet."""
+        return self._pending.get(device_id, {})
+
+    async def superseded(self, device_id: str) -> None:
+        """Drop what is pending for a device whose whole document is about to be written or deleted.
+
+        Returns when nothing of that device is being written, so that no older change arrives later.
+        """
+        self._pending.pop(device_id, None)
+        if self._in_flight is not None:
+            await self._joined(self._in_flight)
+
+    def forget(self, device_id: str) -> None:
+        """Forget a device that was deleted."""
+        self._pending.pop(device_id, None)
+        self._last_seen.pop(device_id, None)
+
+    async def flush(self) -> None:
+        """Write what is pending now. What the store refuses stays pending and is tried again later."""
+        while self._in_flight is not None:
+            await self._joined(self._in_flight)
+        if self._pending:
+            await self._write()
+
+    def _write_now(self) -> None:
+        self._planned = None
+        Deferred.fromCoroutine(self.flush())
+
+    async def _write(self) -> None:
+        if self._planned is not None:
+            self._planned.cancel()
+            self._planned = None
+        batch, self._pending = self._pending, {}
+        done = self._in_flight = Deferred()
+        delay = INTERVAL
+        try:
+            await self._store.write_sightings(batch)
+        except Exception:
+            log.failure("changes of {count} devices could not be written, they are tried again", count=len(batch))
+            delay = RETRY_INTERVAL
+            for device_id, changes in batch.items():
+                self._pending[device_id] = {**changes, **self._pending.get(device_id, {})}
+        self._in_flight = None
+        if self._pending:
+            self._planned = self._clock.callLater(delay, self._write_now)
+        done.callback(None)
+
+    @staticmethod
+    async def _joined(running: Deferred[None]) -> None:
+        waiter: Deferred[None] = Deferred()
+
+        def pass_on(result: None) -> None:
+            waiter.callback(None)
+
+        running.addCallback(pass_on)
+        await waiter
