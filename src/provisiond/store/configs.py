@@ -1,0 +1,159 @@
+"""Stored configs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from provisiond.errors import AlreadyExists, NotFound
+from provisiond.model.config import Config
+from provisiond.model.query import Query
+from provisiond.store import feed
+from provisiond.store.database import Database
+from provisiond.store.schema import config_parents, configs
+from provisiond.store.selecting import BATCH, found, next_batch
+
+
+def _row(config: Config) -> dict[str, Any]:
+    x_type = config.document.get("X_type")
+    return {
+        "id": config.id,
+        "document": json.dumps(dict(config.document), default=dict),
+        "role": config.role,
+        "x_type": x_type if isinstance(x_type, str) else None,
+    }
+
+
+def _link(connection: Connection, config: Config) -> None:
+    connection.execute(delete(config_parents).where(config_parents.c.config_id == config.id))
+    rows = [
+        {"config_id": config.id, "position": position, "parent_id": parent}
+        for position, parent in enumerate(config.parent_ids)
+        if "\0" not in parent
+    ]
+    if rows:
+        connection.execute(insert(config_parents), rows)
+
+
+def _get(connection: Connection, config_id: str) -> Config | None:
+    text = connection.execute(select(configs.c.document).where(configs.c.id == config_id)).scalar_one_or_none()
+    return None if text is None else Config(json.loads(text))
+
+
+def _insert(connection: Connection, config: Config) -> None:
+    try:
+        connection.execute(insert(configs).values(**_row(config)))
+    except IntegrityError:
+        raise AlreadyExists(f'a config with the id "{config.id}" exists already') from None
+    _link(connection, config)
+    feed.note(connection, "config", config.id, "insert")
+
+
+def _replace(connection: Connection, config: Config) -> None:
+    if connection.execute(update(configs).where(configs.c.id == config.id).values(**_row(config))).rowcount == 0:
+        raise NotFound(f'config "{config.id}"')
+    _link(connection, config)
+    feed.note(connection, "config", config.id, "replace")
+
+
+def _delete(connection: Connection, config_id: str) -> None:
+    if connection.execute(delete(configs).where(configs.c.id == config_id)).rowcount == 0:
+        raise NotFound(f'config "{config_id}"')
+    connection.execute(delete(config_parents).where(config_parents.c.config_id == config_id))
+    feed.note(connection, "config", config_id, "delete")
+
+
+def _parents(connection: Connection) -> dict[str, tuple[str, ...]]:
+    parents: dict[str, list[str]] = {row.id: [] for row in connection.execute(select(configs.c.id))}
+    ordered = select(config_parents).order_by(config_parents.c.config_id, config_parents.c.position)
+    for row in connection.execute(ordered):
+        parents.setdefault(row.config_id, []).append(row.parent_id)
+    return {config_id: tuple(ids) for config_id, ids in parents.items()}
+
+
+def _with_role(connection: Connection, role: str) -> list[Config]:
+    rows = connection.execute(select(configs.c.document).where(configs.c.role == role).order_by(configs.c.seq))
+    return [Config(json.loads(row.document)) for row in rows]
+
+
+def _batch(connection: Connection, after: int) -> tuple[list[Config], int | None]:
+    statement = select(configs.c.seq, configs.c.document).where(configs.c.seq > after)
+    rows = connection.execute(statement.order_by(configs.c.seq).limit(BATCH)).all()
+    return [Config(json.loads(row.document)) for row in rows], rows[-1].seq if len(rows) == BATCH else None
+
+
+def _count(connection: Connection) -> int:
+    return int(connection.execute(select(func.count()).select_from(configs)).scalar_one())
+
+
+class ConfigStore:
+    """Configs in the database; every write is durable when it returns, and told to the change feed."""
+
+    def __init__(self, database: Database, changes: feed.ChangeFeed) -> None:
+        self._database = database
+        self._changes = changes
+
+    async def get(self, config_id: str) -> Config | None:
+        """Return the config with this id, or None."""
+        return await self._database.read(_get, config_id)
+
+    async def insert(self, config: Config) -> None:
+        """Store a new config.
+
+        :raises AlreadyExists: when its id is used.
+        """
+        await self._database.write(_insert, config)
+        self._changes.wake()
+
+    async def replace(self, config: Config) -> None:
+        """Store a config in the place of the one with its id.
+
+        :raises NotFound: when there is none.
+        """
+        await self._database.write(_replace, config)
+        self._changes.wake()
+
+    async def delete(self, config_id: str) -> None:
+        """Forget a config; who names it as a parent goes on naming it.
+
+        :raises NotFound: when there is none with this id.
+        """
+        await self._database.write(_delete, config_id)
+        self._changes.wake()
+
+    async def find(self, query: Query) -> list[dict[str, Any]]:
+        """Return the documents that a list shows."""
+        return await self._database.read(found, configs, query, None)
+
+    async def stream(self, query: Query) -> AsyncIterator[Sequence[dict[str, Any]]]:
+        """Yield the same as :meth:`find`, batch by batch; without ``sort`` memory does not grow with the list."""
+        if query.sort is not None or query.limit or query.skip:
+            yield await self.find(query)
+            return
+        after: int | None = 0
+        while after is not None:
+            batch, after = await self._database.read(next_batch, configs, query, None, after)
+            yield batch
+
+    async def all(self) -> AsyncIterator[Sequence[Config]]:
+        """Yield every config in the order they were created, batch by batch."""
+        after: int | None = 0
+        while after is not None:
+            batch, after = await self._database.read(_batch, after)
+            yield batch
+
+    async def parents(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the parents of every config."""
+        return await self._database.read(_parents)
+
+    async def with_role(self, role: str) -> list[Config]:
+        """Return the configs with this role, oldest first."""
+        return await self._database.read(_with_role, role)
+
+    async def count(self) -> int:
+        """Return how many configs there are."""
+        return await self._database.read(_count)

@@ -1,0 +1,187 @@
+"""One database, SQLite or PostgreSQL, used from threads beside the reactor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Concatenate, Final, ParamSpec, Protocol, TypeVar
+
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.script.revision import ResolutionError
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from twisted.internet.defer import Deferred
+
+from provisiond.errors import ProvisiondError, StoreProblem
+
+P = ParamSpec("P")
+R = TypeVar("R")
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+BUSY_MILLISECONDS: Final = 10_000
+
+
+class CallsBack(Protocol):
+    """Brings a call from a thread into the reactor thread (the reactor's ``callFromThread``)."""
+
+    def __call__(self, callable: Callable[..., object], *args: object) -> object: ...
+
+
+class Database:
+    """Runs functions on connections, each in a transaction of its own.
+
+    Functions that write run one after another in one thread; functions that read run beside them. What a write did is
+    committed before its result comes back.
+    """
+
+    def __init__(self, engine: Engine, call_back: CallsBack | None) -> None:
+        self.engine = engine
+        self.dialect = engine.dialect.name
+        self._call_back = call_back
+        self._writer = ThreadPoolExecutor(1, "store-writer")
+        self._readers = ThreadPoolExecutor(4, "store-reader")
+
+    async def read(self, work: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return ``work(connection, …)``, run beside the reactor.
+
+        :raises StoreProblem: when the database fails.
+        """
+        return await self._run(self._readers, work, *args, **kwargs)
+
+    async def write(self, work: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return ``work(connection, …)`` once its changes are durable.
+
+        :raises StoreProblem: when the database fails; nothing is changed then.
+        """
+        return await self._run(self._writer, work, *args, **kwargs)
+
+    async def _run(
+        self,
+        pool: ThreadPoolExecutor,
+        work: Callable[Concatenate[Connection, P], R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        if self._call_back is None:
+            return self.now(work, *args, **kwargs)
+        call_back = self._call_back
+        result: Deferred[R] = Deferred()
+
+        def in_thread() -> None:
+            try:
+                value = self.now(work, *args, **kwargs)
+            except BaseException as error:
+                call_back(result.errback, error)
+            else:
+                call_back(result.callback, value)
+
+        try:
+            pool.submit(in_thread)
+        except RuntimeError:
+            raise StoreProblem("the database is closed") from None
+        return await result
+
+    def now(self, work: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return ``work(connection, …)``, run in this thread and committed."""
+        try:
+            with self.engine.begin() as connection:
+                return work(connection, *args, **kwargs)
+        except ProvisiondError:
+            raise
+        except DBAPIError as error:
+            raise StoreProblem(f"the database refused: {_reason(error)}") from error
+        except SQLAlchemyError as error:
+            raise StoreProblem(f"the database failed: {type(error).__name__}") from error
+
+    def close(self) -> None:
+        """Finish what was begun and close."""
+        self._writer.shutdown(wait=True)
+        self._readers.shutdown(wait=True)
+        self.engine.dispose()
+
+
+def _reason(error: DBAPIError) -> str:
+    return str(error.orig).strip().splitlines()[0][:200] if str(error.orig).strip() else type(error.orig).__name__
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _connected(connection, _record):  # type: ignore[no-untyped-def]
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection):  # type: ignore[no-untyped-def]
+        connection.exec_driver_sql("BEGIN")
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "postgresql" and parsed.get_driver_name() != "psycopg":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+            raise StoreProblem(f"database.url: {parsed.get_backend_name()} is not supported; use sqlite or postgresql")
+        engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() == "postgresql")
+    except (ArgumentError, NoSuchModuleError):
+        raise StoreProblem("database.url is not an address of a database such as sqlite:////path/file.db") from None
+    except ModuleNotFoundError:
+        raise StoreProblem("PostgreSQL needs the psycopg library; install provisiond[postgresql]") from None
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine)
+    return engine
+
+
+def _alembic(connection: Connection | None = None) -> AlembicConfig:
+    settings = AlembicConfig()
+    settings.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    settings.attributes["connection"] = connection
+    return settings
+
+
+def _migrate(connection: Connection) -> None:
+    settings = _alembic(connection)
+    scripts = ScriptDirectory.from_config(settings)
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current is not None:
+        try:
+            known = scripts.get_revision(current)
+        except ResolutionError:
+            known = None
+        except Exception as error:
+            if "locate" not in str(error).lower():
+                raise
+            known = None
+        if known is None:
+            raise StoreProblem(
+                f"the database has schema {current}, made by a newer provisiond; this one knows up to "
+                f"{scripts.get_current_head()}: install the newer version again, or restore a backup"
+            )
+    command.upgrade(settings, "head")
+
+
+def open_database(url: str, call_back: CallsBack | None = None) -> Database:
+    """Open the database at ``url`` and bring its schema up to date.
+
+    Blocks; meant for the start of the daemon.
+
+    :param url: an SQLAlchemy URL of SQLite or PostgreSQL.
+    :param call_back: the reactor's ``callFromThread``; None runs everything in the calling thread.
+    :raises StoreProblem: when it cannot be opened or written, is damaged, or was made by a newer version.
+    """
+    engine = _engine(url)
+    database = Database(engine, call_back)
+    try:
+        database.now(_migrate)
+    except BaseException:
+        database.close()
+        raise
+    return database

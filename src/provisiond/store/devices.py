@@ -1,0 +1,151 @@
+"""Stored devices."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from provisiond.errors import AlreadyExists, NotFound
+from provisiond.model.device import Device
+from provisiond.model.query import Query
+from provisiond.store import feed
+from provisiond.store.database import Database
+from provisiond.store.schema import devices
+from provisiond.store.selecting import BATCH, found, next_batch, without_tenant
+
+_COLUMNS: Final = ("mac", "ip", "sn", "uuid", "vendor", "model", "version", "plugin", "config", "tenant_uuid")
+
+
+def _row(device: Device) -> dict[str, Any]:
+    texts = {name: device.document.get(name) for name in _COLUMNS}
+    return {
+        "id": device.id,
+        "document": json.dumps(dict(device.document), default=dict),
+        **{name: value if isinstance(value, str) else None for name, value in texts.items()},
+        "configured": device.configured,
+        "is_new": device.is_new,
+    }
+
+
+def _get(connection: Connection, device_id: str) -> Device | None:
+    text = connection.execute(select(devices.c.document).where(devices.c.id == device_id)).scalar_one_or_none()
+    return None if text is None else Device(json.loads(text))
+
+
+def _insert(connection: Connection, device: Device) -> None:
+    try:
+        connection.execute(insert(devices).values(**_row(device)))
+    except IntegrityError:
+        raise AlreadyExists(f'a device with the id "{device.id}" exists already') from None
+    feed.note(connection, "device", device.id, "insert")
+
+
+def _replace(connection: Connection, device: Device) -> None:
+    done = connection.execute(update(devices).where(devices.c.id == device.id).values(**_row(device)))
+    if done.rowcount == 0:
+        raise NotFound(f'device "{device.id}"')
+    feed.note(connection, "device", device.id, "replace")
+
+
+def _delete(connection: Connection, device_id: str) -> None:
+    if connection.execute(delete(devices).where(devices.c.id == device_id)).rowcount == 0:
+        raise NotFound(f'device "{device_id}"')
+    feed.note(connection, "device", device_id, "delete")
+
+
+def _sightings(connection: Connection, changes: Mapping[str, Mapping[str, Any]]) -> None:
+    for device_id, members in changes.items():
+        device = _get(connection, device_id)
+        if device is None:
+            continue
+        kept = {name: value for name, value in device.document.items() if members.get(name, value) is not None}
+        kept.update({name: value for name, value in members.items() if value is not None})
+        changed = Device(kept)
+        connection.execute(update(devices).where(devices.c.id == device_id).values(**_row(changed)))
+        feed.note(connection, "device", device_id, "sighting")
+
+
+def _batch(connection: Connection, after: int) -> tuple[list[Device], int | None]:
+    statement = select(devices.c.seq, devices.c.document).where(devices.c.seq > after)
+    rows = connection.execute(statement.order_by(devices.c.seq).limit(BATCH)).all()
+    return [Device(json.loads(row.document)) for row in rows], rows[-1].seq if len(rows) == BATCH else None
+
+
+def _count(connection: Connection) -> int:
+    return int(connection.execute(select(func.count()).select_from(devices)).scalar_one())
+
+
+class DeviceStore:
+    """Devices in the database; every write is durable when it returns, and told to the change feed."""
+
+    def __init__(self, database: Database, changes: feed.ChangeFeed) -> None:
+        self._database = database
+        self._changes = changes
+
+    async def get(self, device_id: str) -> Device | None:
+        """Return the device with this id, or None."""
+        return await self._database.read(_get, device_id)
+
+    async def insert(self, device: Device) -> None:
+        """Store a new device.
+
+        :raises AlreadyExists: when its id is used.
+        """
+        await self._database.write(_insert, device)
+        self._changes.wake()
+
+    async def replace(self, device: Device) -> None:
+        """Store a device in the place of the one with its id.
+
+        :raises NotFound: when there is none.
+        """
+        await self._database.write(_replace, device)
+        self._changes.wake()
+
+    async def delete(self, device_id: str) -> None:
+        """Forget a device.
+
+        :raises NotFound: when there is none with this id.
+        """
+        await self._database.write(_delete, device_id)
+        self._changes.wake()
+
+    async def find(self, query: Query, tenants: Collection[str] | None) -> list[dict[str, Any]]:
+        """Return the documents that a list shows.
+
+        :param tenants: uuids of the tenants whose devices are seen; None: all.
+        """
+        asked = query if tenants is None else without_tenant(query)
+        return await self._database.read(found, devices, asked, tenants)
+
+    async def stream(self, query: Query, tenants: Collection[str] | None) -> AsyncIterator[Sequence[dict[str, Any]]]:
+        """Yield the same as :meth:`find`, batch by batch; without ``sort`` memory does not grow with the list."""
+        if query.sort is not None or query.limit or query.skip:
+            yield await self.find(query, tenants)
+            return
+        asked = query if tenants is None else without_tenant(query)
+        after: int | None = 0
+        while after is not None:
+            batch, after = await self._database.read(next_batch, devices, asked, tenants, after)
+            yield batch
+
+    async def all(self) -> AsyncIterator[Sequence[Device]]:
+        """Yield every device in the order they were created, batch by batch."""
+        after: int | None = 0
+        while after is not None:
+            batch, after = await self._database.read(_batch, after)
+            yield batch
+
+    async def write_sightings(self, changes: Mapping[str, Mapping[str, Any]]) -> None:
+        """Change members of many devices in one transaction; null removes a member, unknown devices are left out."""
+        if changes:
+            await self._database.write(_sightings, changes)
+            self._changes.wake()
+
+    async def count(self) -> int:
+        """Return how many devices there are."""
+        return await self._database.read(_count)
