@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPushProducer
 from twisted.web.server import Request
-from zope.interface import implementer
 
+from provisiond.pacing import Pace
 from provisiond.rest.answers import Answer
 
 CORS = {
@@ -19,39 +17,6 @@ CORS = {
     "Access-Control-Allow-Headers": "Origin, X-Requested-With, Accept, Content-Type, X-Auth-Token, Wazo-Tenant",
     "Access-Control-Expose-Headers": "Location",
 }
-
-
-@implementer(IPushProducer)
-class _Pace:
-    """Lets a writer wait while the connection is full."""
-
-    def __init__(self) -> None:
-        self._waiting: Deferred[None] | None = None
-        self._paused = False
-        self.gone = False
-
-    def pauseProducing(self) -> None:  # noqa: N802
-        self._paused = True
-
-    def resumeProducing(self) -> None:  # noqa: N802
-        self._paused = False
-        self._wake()
-
-    def stopProducing(self) -> None:  # noqa: N802
-        self.gone = True
-        self._paused = False
-        self._wake()
-
-    def _wake(self) -> None:
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None:
-            waiting.callback(None)
-
-    async def ready(self) -> None:
-        """Return when more may be written."""
-        while self._paused and not self.gone:
-            self._waiting = Deferred()
-            await self._waiting
 
 
 def put_headers(request: Request, answer: Answer) -> None:
@@ -94,7 +59,7 @@ async def _stream(request: Request, chunks: AsyncIterator[bytes]) -> None:
     if request.method == b"HEAD":
         request.finish()
         return
-    pace = _Pace()
+    pace = Pace()
     request.registerProducer(pace, True)
     try:
         async for chunk in chunks:

@@ -1,0 +1,98 @@
+"""Which bytes a device gets under a name: rendered for it, shared by its plugin, or lying in the plugin's folder."""
+
+from __future__ import annotations
+
+import stat
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Protocol
+
+from provisiond.model.device import Device
+from provisiond.paths import UnsafeName, contained, normalized_name
+from provisiond.phones.content import Content
+from provisiond.plugins.values import RenderedFile, content_type_of
+
+MAX_REMEMBERED: Final = 20_000
+
+
+class Rendering(Protocol):
+    """Gives fresh rendered files (``provisioning.rendering``)."""
+
+    async def device_file(self, device: Device, name: str) -> RenderedFile | None: ...
+    async def common_file(self, plugin_id: str, name: str) -> RenderedFile | None: ...
+
+
+class Roots(Protocol):
+    """Knows where a plugin's static files lie (``plugins.registry``)."""
+
+    def static_root(self, plugin_id: str) -> Path: ...
+
+
+def is_hidden(name: str) -> bool:
+    """Tell whether a name is never served: parts that begin with a dot, and files that are not complete."""
+    return any(part.startswith(".") for part in name.split("/")) or name.endswith((".tmp", ".part"))
+
+
+class PhoneFiles:
+    """Finds the content for a device and a file name; the same on every protocol."""
+
+    def __init__(self, rendering: Rendering, roots: Roots, now: Callable[[], float] = time.time) -> None:
+        self._rendering = rendering
+        self._roots = roots
+        self._now = now
+        self._first_seen: OrderedDict[str, float] = OrderedDict()
+
+    async def find(self, device: Device, name: str) -> Content | None:
+        """Return the content, or None when this device has no such file.
+
+        :param name: as the phone sent it, percent-decoded.
+        :raises UnsafeName: when the name tries to leave its directory.
+        """
+        relative = normalized_name(name)
+        if not relative or is_hidden(relative) or device.plugin is None:
+            return None
+        rendered = await self._rendering.device_file(device, relative)
+        if rendered is not None:
+            return self._rendered(rendered, "rendered")
+        common = await self._rendering.common_file(device.plugin, relative)
+        if common is not None:
+            return self._rendered(common, "common")
+        return self._static(device.plugin, relative)
+
+    def _rendered(self, file: RenderedFile, kind: str) -> Content:
+        modified = self._first_seen.get(file.etag)
+        if modified is None:
+            modified = self._first_seen[file.etag] = self._now()
+            if len(self._first_seen) > MAX_REMEMBERED:
+                self._first_seen.popitem(last=False)
+        return Content(
+            size=len(file.content),
+            etag=file.etag,
+            modified=modified,
+            content_type=file.content_type,
+            kind=kind,
+            data=file.content,
+            sensitive=file.sensitive,
+            trigger=file.trigger,
+        )
+
+    def _static(self, plugin_id: str, name: str) -> Content | None:
+        try:
+            path = contained(self._roots.static_root(plugin_id), name)
+            status = path.stat()
+        except UnsafeName:
+            raise
+        except OSError:
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        return Content(
+            size=status.st_size,
+            etag=f'"{status.st_mtime_ns:x}-{status.st_size:x}"',
+            modified=status.st_mtime,
+            content_type=content_type_of(name, b"\0"),
+            kind="static",
+            path=path,
+        )

@@ -1,0 +1,153 @@
+"""From a phone's request to its content: the one way that every protocol goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Protocol as TypingProtocol
+
+from attrs import frozen
+from twisted.logger import Logger
+
+from provisiond.errors import InvalidInput, ProvisiondError, Unavailable
+from provisiond.identification.values import PhoneRequest
+from provisiond.model.device import Device
+from provisiond.phones.access import Access
+from provisiond.phones.content import Content
+from provisiond.phones.files import PhoneFiles
+from provisiond.phones.journal import Journal, PhoneEvent
+
+log = Logger()
+
+
+class Sighting(TypingProtocol):
+    """What the first look at a request gave (``provisioning.contact``)."""
+
+    @property
+    def device(self) -> Device | None: ...
+    @property
+    def reason(self) -> str: ...
+
+
+class Contact(TypingProtocol):
+    """Recognises the phone behind a request."""
+
+    async def seen(self, request: PhoneRequest) -> Sighting: ...
+
+
+class Fetched(TypingProtocol):
+    """Is told what a phone has fetched."""
+
+    async def fetched(self, device: Device, name: str, etag: str, trigger: bool) -> None: ...
+
+
+@frozen(kw_only=True)
+class Answer:
+    """The answer to a phone.
+
+    :param outcome: ``served``, ``not-found``, ``refused`` or ``error``.
+    """
+
+    outcome: str
+    content: Content | None = None
+    device: Device | None = None
+
+
+class Pipeline:
+    """Answers phones.
+
+    :param now: seconds since the epoch.
+    :param tick: seconds of a steady clock.
+    """
+
+    def __init__(
+        self,
+        *,
+        contact: Contact,
+        files: PhoneFiles,
+        access: Access,
+        fetched: Fetched,
+        journal: Journal,
+        now: Callable[[], float] = time.time,
+        tick: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._contact = contact
+        self._files = files
+        self._access = access
+        self._fetched = fetched
+        self._journal = journal
+        self._now = now
+        self._tick = tick
+
+    async def answer(self, request: PhoneRequest, name: str) -> Answer:
+        """Return what a phone gets. Never raises.
+
+        :param name: the file's name, percent-decoded, as the phone means it.
+        """
+        started = self._tick()
+        device: Device | None = None
+        content: Content | None = None
+        if not self._access.admits(request.protocol, request.peer):
+            outcome, reason = "refused", "this network may not fetch files"
+        else:
+            try:
+                sighting = await self._contact.seen(request)
+                device = sighting.device
+                content = None if device is None else await self._files.find(device, name)
+                outcome, reason = _verdict(device, content, sighting.reason)
+            except InvalidInput as error:
+                outcome, reason = "not-found", error.sentence
+            except (ProvisiondError, OSError) as error:
+                outcome, reason = "error", getattr(error, "sentence", type(error).__name__)
+            except Exception:
+                log.failure("a phone's request met an error")
+                outcome, reason = "error", "internal error, see the log"
+        if device is not None and content is not None and request.method in ("GET", "RRQ"):
+            await self._note_fetched(device, name, content)
+        self._note(request, device, content, outcome, reason, self._tick() - started)
+        return Answer(outcome=outcome, content=content if outcome == "served" else None, device=device)
+
+    async def _note_fetched(self, device: Device, name: str, content: Content) -> None:
+        try:
+            await self._fetched.fetched(device, name, content.etag, content.trigger)
+        except Exception:
+            log.failure("that a phone has fetched a file could not be noted")
+
+    def _note(
+        self,
+        request: PhoneRequest,
+        device: Device | None,
+        content: Content | None,
+        outcome: str,
+        reason: str,
+        seconds: float,
+    ) -> None:
+        self._journal.note(
+            PhoneEvent(
+                time=self._now(),
+                protocol=request.protocol.value,
+                method=request.method,
+                peer=request.peer or "",
+                path=request.path[:512],
+                device=None if device is None else device.id,
+                mac=None if device is None else device.mac,
+                plugin=None if device is None else device.plugin,
+                outcome=outcome,
+                reason=reason,
+                bytes=0 if content is None else content.size,
+                seconds=seconds,
+            )
+        )
+
+
+def _verdict(device: Device | None, content: Content | None, reason: str) -> tuple[str, str]:
+    if content is not None:
+        return "served", f"{content.kind} file; {reason}" if reason else f"{content.kind} file"
+    if device is None:
+        return "not-found", reason or "the phone was not recognised"
+    if device.plugin is None:
+        return "not-found", reason or "no installed plugin serves this phone"
+    return "not-found", reason or f"{device.plugin} has no such file for this phone"
+
+
+__all__ = ["Answer", "Contact", "Fetched", "Pipeline", "Sighting", "Unavailable"]
