@@ -99,6 +99,9 @@ class Device:
         """UUID of the tenant that owns the device."""
         return _text(self.document, "tenant_uuid")
 
+    def __reduce__(self) -> tuple[type[Device], tuple[dict[str, Any]]]:
+        return Device, (dict(self.document),)
+
     def with_members(self, **members: Any) -> Device:
         """Return a copy with these members set."""
         return Device({**self.document, **members})

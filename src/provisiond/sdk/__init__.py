@@ -6,10 +6,12 @@ into a list of :class:`File` values; the server renders, keeps and serves them.
 
 from __future__ import annotations
 
+from provisiond.errors import PluginProblem
 from provisiond.identification.rules import Rule, Where
 from provisiond.identification.support import Support
 from provisiond.identification.values import DeviceInfo
 from provisiond.model.device import Device
+from provisiond.sdk import lines, locales, naming, timezones
 from provisiond.sdk.actions import HttpAction, NotSupported, SccpReset, SipNotify, SyncAction
 from provisiond.sdk.files import File
 from provisiond.sdk.plugin import Plugin, PluginContext, RawConfig
@@ -25,6 +27,7 @@ __all__ = [
     "NotSupported",
     "Plugin",
     "PluginContext",
+    "PluginProblem",
     "RawConfig",
     "Rule",
     "SccpReset",
@@ -32,4 +35,8 @@ __all__ = [
     "Support",
     "SyncAction",
     "Where",
+    "lines",
+    "locales",
+    "naming",
+    "timezones",
 ]

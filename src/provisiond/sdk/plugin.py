@@ -25,11 +25,14 @@ class PluginContext:
     :param id: the plugin's id.
     :param version: version of ``plugin-info``.
     :param capabilities: capabilities of ``plugin-info``, keyed ``Vendor, Model, Version``.
+    :param year: the current year, for daylight-saving rules: a plugin never reads the clock itself. The server makes
+        the files again when it changes.
     """
 
     id: str
     version: str
     capabilities: Mapping[str, Mapping[str, Any]] = field(factory=dict)
+    year: int = 2026
 
 
 class Plugin:

@@ -1,0 +1,116 @@
+"""Running plugins in this process: load, associate, render. Used by the worker processes and by authors' tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from attrs import frozen
+from jinja2 import TemplateError
+
+from provisiond.errors import PluginProblem, ProvisiondError
+from provisiond.identification.values import DeviceInfo
+from provisiond.model.device import Device
+from provisiond.plugins.blame import sentence_of
+from provisiond.plugins.loader import load_code, make_context
+from provisiond.plugins.manifest import check_api, check_plugin_id, read_manifest
+from provisiond.plugins.rendering import TemplateRenderer
+from provisiond.plugins.values import PluginInfo, RenderedFile
+from provisiond.sdk import HttpAction, NotSupported, Plugin, Rule, SccpReset, SipNotify, SyncAction
+
+T = TypeVar("T")
+
+
+@frozen(kw_only=True)
+class PluginPlace:
+    """Which plugin is meant, and in which state.
+
+    :param revision: changes whenever the plugin's files do.
+    :param year: what the plugin is told to be the current year.
+    """
+
+    id: str
+    directory: Path
+    revision: str
+    year: int
+
+
+class HostedPlugin:
+    """A plugin loaded in this process; every call either gives a checked value or raises PluginProblem."""
+
+    def __init__(self, place: PluginPlace) -> None:
+        self.place = place
+        check_plugin_id(place.id)
+        self.info: PluginInfo = read_manifest(place.directory)
+        check_api(self.info)
+        context = make_context(place.id, self.info.version, self.info.capabilities, place.year)
+        self._plugin: Plugin = load_code(place.directory, context)
+        self._renderer = TemplateRenderer(place.directory)
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The plugin's own identification rules."""
+        return tuple(self._plugin.rules)
+
+    def associate(self, info: DeviceInfo) -> int:
+        """Return how well the plugin fits a phone."""
+        try:
+            score = self._plugin.associate(info)
+        except Exception as error:
+            raise self._problem("associate", error) from error
+        if isinstance(score, bool) or not isinstance(score, int):
+            raise PluginProblem(f"associate gave {type(score).__name__}, not a support level")
+        return int(score)
+
+    def common_files(self, raw_config: Mapping[str, Any]) -> tuple[RenderedFile, ...]:
+        """Return the files that all devices of the plugin share."""
+        try:
+            return self._renderer.files(self._plugin.common_files(raw_config))
+        except ProvisiondError:
+            raise
+        except (Exception, TemplateError) as error:
+            raise self._problem("the common files", error) from error
+
+    def device_files(self, device: Device, raw_config: Mapping[str, Any]) -> tuple[RenderedFile, ...]:
+        """Return the files of one device."""
+        try:
+            return self._renderer.files(self._plugin.device_files(device, raw_config))
+        except ProvisiondError:
+            raise
+        except (Exception, TemplateError) as error:
+            raise self._problem("the files of a device", error) from error
+
+    def synchronize(self, device: Device, raw_config: Mapping[str, Any]) -> SyncAction:
+        """Return what makes the phone fetch its files again."""
+        try:
+            action = self._plugin.synchronize(device, raw_config)
+        except ProvisiondError:
+            raise
+        except Exception as error:
+            raise self._problem("synchronize", error) from error
+        if not isinstance(action, SipNotify | HttpAction | SccpReset | NotSupported):
+            raise PluginProblem("synchronize gave something that is not an action of provisiond.sdk")
+        return action
+
+    def _problem(self, what: str, error: BaseException) -> PluginProblem:
+        return PluginProblem(f"{what}: {sentence_of(error, self.place.directory)}")
+
+
+class PluginShelf:
+    """The plugins that this process has loaded; one is loaded again when its revision changes."""
+
+    def __init__(self) -> None:
+        self._hosted: dict[str, HostedPlugin] = {}
+
+    def plugin(self, place: PluginPlace) -> HostedPlugin:
+        """Return the plugin, loaded.
+
+        :raises PluginProblem: when it does not load.
+        """
+        hosted = self._hosted.get(place.id)
+        if hosted is None or hosted.place != place:
+            self._hosted.pop(place.id, None)
+            hosted = HostedPlugin(place)
+            self._hosted[place.id] = hosted
+        return hosted

@@ -1,0 +1,259 @@
+"""The installed plugins, as the server sees them."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, Protocol, TypeVar
+
+from twisted.logger import Logger
+
+from provisiond import __version__
+from provisiond.errors import PluginProblem
+from provisiond.identification.values import DeviceInfo
+from provisiond.model.device import Device
+from provisiond.plugins.hosting import PluginPlace
+from provisiond.plugins.manifest import check_api, check_plugin_id, read_manifest
+from provisiond.plugins.messages import parsed_action, parsed_answer, parsed_files, parsed_rules
+from provisiond.plugins.pool import WorkerPool
+from provisiond.plugins.problems import Problem, Problems
+from provisiond.plugins.values import LoadedPlugin, PluginInfo, RenderedFile
+from provisiond.sdk import SyncAction
+
+log = Logger()
+T = TypeVar("T")
+MAX_SCORES: Final = 10_000
+NOT_CODE: Final = ("var", "pkgs", "tests", "__pycache__")
+
+
+class Threads(Protocol):
+    """Runs blocking work beside the reactor."""
+
+    async def run(self, work: Callable[..., T], *args: Any) -> T: ...
+
+
+def _hashed(path: Path, root: Path, digest: Any) -> None:
+    if path.is_symlink() or path.name.startswith(".") or path.name == "__pycache__":
+        return
+    if path.is_dir():
+        for child in sorted(path.iterdir()):
+            _hashed(child, root, digest)
+    elif path.is_file():
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(root)}\0{len(content)}\0".encode("utf-8", "surrogateescape"))
+        digest.update(content)
+
+
+def revision_of(directory: Path, year: int) -> str:
+    """Return a hash of everything that a plugin's files depend on: code, templates, server version, year. Blocks."""
+    digest = hashlib.sha256(f"{__version__}\0{year}\0".encode())
+    for child in sorted(directory.iterdir()):
+        if child.name not in NOT_CODE:
+            _hashed(child, directory, digest)
+    _hashed(directory / "var" / "templates", directory, digest)
+    return digest.hexdigest()[:32]
+
+
+class PluginRegistry:
+    """Loads the plugins below a directory, keeps their problems, and has workers run their code.
+
+    :param directory: where each plugin has a directory named like its id.
+    :param workers: run plugin code.
+    :param threads: for everything that reads the disk.
+    :param now: seconds since the epoch.
+    :param load_seconds: longest time a plugin may take to load; so is ``render_seconds`` for one device's files.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        workers: WorkerPool,
+        threads: Threads,
+        now: Callable[[], float],
+        *,
+        load_seconds: float = 10.0,
+        render_seconds: float = 10.0,
+    ) -> None:
+        self._directory = directory
+        self._workers = workers
+        self._threads = threads
+        self._now = now
+        self._load_seconds = load_seconds
+        self._render_seconds = render_seconds
+        self._loaded: dict[str, LoadedPlugin] = {}
+        self._installed: dict[str, PluginInfo | None] = {}
+        self._problems = Problems(now)
+        self._scores: dict[tuple[str, str | None, str | None, str | None], int | None] = {}
+        self._listeners: list[Callable[[], None]] = []
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` whenever the loaded plugins change."""
+        self._listeners.append(listener)
+
+    async def start(self) -> None:
+        """Load every plugin of the directory; what does not load is kept as a problem."""
+        names = await self._threads.run(_plugin_names, self._directory)
+        for name in names:
+            try:
+                await self.load(name)
+            except PluginProblem as problem:
+                log.error("plugin {plugin} does not load: {problem}", plugin=name, problem=problem.sentence)
+
+    async def stop(self) -> None:
+        """End the workers."""
+        await self._workers.stop()
+
+    def loaded(self) -> Mapping[str, LoadedPlugin]:
+        """Return the plugins that work, by id."""
+        return MappingProxyType(self._loaded)
+
+    def installed(self) -> Mapping[str, PluginInfo | None]:
+        """Return every plugin on disk, loaded or not; None where plugin-info cannot be read."""
+        return MappingProxyType(self._installed)
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Return what is wrong with plugins."""
+        return self._problems.all()
+
+    def problem_of(self, plugin_id: str) -> str | None:
+        """Return the sentence of a plugin's newest problem, or None."""
+        mine = [problem for problem in self._problems.all() if problem.plugin == plugin_id]
+        return mine[-1].sentence if mine else None
+
+    def note_problem(self, plugin_id: str, kind: str, sentence: str) -> None:
+        """Remember a problem that was found elsewhere, such as a rule that cannot be used."""
+        self._problems.note(plugin_id, kind, sentence)
+
+    async def load(self, plugin_id: str) -> LoadedPlugin:
+        """Load a plugin, or load it again.
+
+        :raises PluginProblem: when it does not load; it is then installed, not loaded.
+        """
+        directory = self._directory / check_plugin_id(plugin_id)
+        self._installed.setdefault(plugin_id, None)
+        try:
+            plugin = await self._loaded_from(directory, plugin_id)
+        except PluginProblem as problem:
+            self._loaded.pop(plugin_id, None)
+            self._problems.clear(plugin_id)
+            self._problems.note(plugin_id, "load", problem.sentence)
+            self._changed(plugin_id)
+            raise
+        self._problems.clear(plugin_id)
+        self._loaded[plugin_id] = plugin
+        self._changed(plugin_id)
+        return plugin
+
+    async def unload(self, plugin_id: str) -> None:
+        """Forget a plugin and its problems; unknown ones are no error."""
+        self._loaded.pop(plugin_id, None)
+        self._installed.pop(plugin_id, None)
+        self._problems.clear(plugin_id)
+        self._changed(plugin_id)
+
+    async def check(self, directory: Path, plugin_id: str) -> PluginInfo:
+        """Return what the plugin in ``directory`` says, after loading it in a worker without using it.
+
+        :raises PluginProblem: when it would not load.
+        """
+        info: PluginInfo = await self._threads.run(read_manifest, directory)
+        check_api(info)
+        place = await self._place(directory, check_plugin_id(plugin_id))
+        parsed_rules(await self._workers.call("load", place, seconds=self._load_seconds))
+        return info
+
+    async def associate(self, info: DeviceInfo) -> Mapping[str, int]:
+        """Return how well each loaded plugin fits a phone; one that raises is left out and gets a problem."""
+        scores: dict[str, int] = {}
+        for plugin_id in tuple(self._loaded):
+            score = await self._score(plugin_id, info)
+            if score is not None:
+                scores[plugin_id] = score
+        return scores
+
+    async def common_files(self, plugin_id: str, raw_config: Mapping[str, Any]) -> tuple[RenderedFile, ...]:
+        """Return the files that all devices of a plugin share.
+
+        :raises PluginProblem: when it is not loaded or cannot make them.
+        """
+        return parsed_files(await self._called("common", plugin_id, None, dict(raw_config)))
+
+    async def device_files(
+        self, plugin_id: str, device: Device, raw_config: Mapping[str, Any]
+    ) -> tuple[RenderedFile, ...]:
+        """Return the files of a device.
+
+        :raises PluginProblem: when the plugin is not loaded or cannot make them.
+        """
+        return parsed_files(await self._called("device", plugin_id, device.id, device, dict(raw_config)))
+
+    async def synchronize(self, plugin_id: str, device: Device, raw_config: Mapping[str, Any]) -> SyncAction:
+        """Return what makes the phone fetch its files again.
+
+        :raises PluginProblem: when the plugin is not loaded or raises.
+        """
+        return parsed_action(await self._called("synchronize", plugin_id, device.id, device, dict(raw_config)))
+
+    def static_root(self, plugin_id: str) -> Path:
+        """Return the directory of the files that a plugin serves as they are."""
+        return self._directory / check_plugin_id(plugin_id) / "var" / "tftpboot"
+
+    async def _loaded_from(self, directory: Path, plugin_id: str) -> LoadedPlugin:
+        info: PluginInfo = await self._threads.run(read_manifest, directory)
+        self._installed[plugin_id] = info
+        check_api(info)
+        place = await self._place(directory, plugin_id)
+        rules = parsed_rules(await self._workers.call("load", place, seconds=self._load_seconds))
+        return LoadedPlugin(id=plugin_id, info=info, directory=directory, revision=place.revision, rules=rules)
+
+    async def _place(self, directory: Path, plugin_id: str) -> PluginPlace:
+        try:
+            revision: str = await self._threads.run(revision_of, directory, self._year())
+        except OSError as error:
+            raise PluginProblem(f"the plugin's files cannot be read: {error.strerror}") from None
+        return PluginPlace(id=plugin_id, directory=directory.absolute(), revision=revision, year=self._year())
+
+    async def _score(self, plugin_id: str, info: DeviceInfo) -> int | None:
+        key = (plugin_id, info.vendor, info.model, info.version)
+        if key not in self._scores:
+            if len(self._scores) >= MAX_SCORES:
+                self._scores.clear()
+            try:
+                header, _ = parsed_answer(await self._called("associate", plugin_id, None, info))
+                score = header.get("score")
+                self._scores[key] = score if isinstance(score, int) else None
+            except PluginProblem:
+                return None
+        return self._scores[key]
+
+    async def _called(self, kind: str, plugin_id: str, device_id: str | None, *arguments: Any) -> bytes:
+        plugin = self._loaded.get(plugin_id)
+        if plugin is None:
+            raise PluginProblem(f"the plugin {plugin_id} is not loaded")
+        year = self._year()
+        place = PluginPlace(id=plugin_id, directory=plugin.directory.absolute(), revision=plugin.revision, year=year)
+        seconds = self._load_seconds + self._render_seconds if kind != "associate" else self._load_seconds
+        try:
+            payload = await self._workers.call(kind, place, *arguments, seconds=seconds)
+            parsed_answer(payload)
+        except PluginProblem as problem:
+            self._problems.note(plugin_id, kind, problem.sentence, device_id)
+            raise
+        self._problems.clear(plugin_id, kind, device_id)
+        return payload
+
+    def _year(self) -> int:
+        return datetime.datetime.fromtimestamp(self._now(), datetime.UTC).year
+
+    def _changed(self, plugin_id: str) -> None:
+        self._scores = {key: score for key, score in self._scores.items() if key[0] != plugin_id}
+        for listener in self._listeners:
+            listener()
+
+
+def _plugin_names(directory: Path) -> list[str]:
+    directory.mkdir(parents=True, exist_ok=True)
+    return sorted(child.name for child in directory.iterdir() if child.is_dir() and not child.name.startswith("."))

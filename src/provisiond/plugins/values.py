@@ -1,0 +1,117 @@
+"""Values that the plugin host hands out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from attrs import field, frozen
+
+from provisiond.identification.rules import Rule
+
+_CONTENT_TYPES: Mapping[str, str] = MappingProxyType(
+    {
+        ".xml": "text/xml",
+        ".htm": "text/html; charset=utf-8",
+        ".html": "text/html; charset=utf-8",
+        ".json": "application/json",
+        ".csv": "text/csv",
+        ".cfg": "text/plain",
+        ".conf": "text/plain",
+        ".txt": "text/plain",
+        ".tuz": "application/octet-stream",
+        ".bin": "application/octet-stream",
+    }
+)
+
+
+def content_type_of(name: str, content: bytes) -> str:
+    """Return the media type of a phone's file, from its name, else from its first bytes."""
+    suffix = name[name.rfind(".") :].lower() if "." in name else ""
+    if suffix in _CONTENT_TYPES:
+        return _CONTENT_TYPES[suffix]
+    if content.lstrip()[:5] == b"<?xml":
+        return "text/xml"
+    return "application/octet-stream" if b"\0" in content[:4096] else "text/plain"
+
+
+def _strong_etag(file: RenderedFile) -> str:
+    return f'"{hashlib.sha256(file.content).hexdigest()[:32]}"'
+
+
+@frozen(kw_only=True)
+class RenderedFile:
+    """The bytes a phone gets under one name.
+
+    :param name: relative, with single forward slashes.
+    :param content: at most 8 MiB.
+    :param content_type: media type for HTTP.
+    :param sensitive: True if it holds secrets.
+    :param trigger: True if its download means that the phone now runs its current configuration.
+    :param etag: strong entity tag with its quotes, made from the content.
+    """
+
+    name: str
+    content: bytes = field(repr=lambda content: f"<{len(content)} bytes>")
+    content_type: str
+    sensitive: bool = True
+    trigger: bool = False
+    etag: str = field(init=False)
+
+    @etag.default
+    def _etag(self) -> str:
+        return _strong_etag(self)
+
+
+def _frozen_mapping(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    return MappingProxyType(dict(value))
+
+
+@frozen(kw_only=True)
+class PluginInfo:
+    """What ``plugin-info`` says.
+
+    :param version: the plugin's version.
+    :param description: one sentence in English.
+    :param capabilities: keyed ``Vendor, Model, Version``.
+    :param api: version of the SDK that the plugin was written for; None for legacy plugins.
+    :param document: the whole file, in its own order.
+    """
+
+    version: str
+    description: str
+    capabilities: Mapping[str, Mapping[str, Any]] = field(converter=_frozen_mapping)
+    api: int | None
+    document: Mapping[str, Any] = field(converter=_frozen_mapping)
+
+    def localized(self, locale: str | None) -> dict[str, Any]:
+        """Return the file's content for REST: ``description`` in this locale, the other languages removed.
+
+        :param locale: ``fr_FR``, ``fr`` or None; an exact translation wins over one of the language alone.
+        """
+        keys = [f"description_{locale}", f"description_{locale.partition('_')[0]}"] if locale else []
+        description = next((self.document[key] for key in keys if key in self.document), self.description)
+        shown = {key: value for key, value in self.document.items() if not key.startswith("description_")}
+        return {**shown, "description": description}
+
+
+@frozen(kw_only=True)
+class LoadedPlugin:
+    """A plugin that works.
+
+    :param id: name of its directory.
+    :param info: what its ``plugin-info`` says.
+    :param directory: where it is installed.
+    :param revision: changes whenever the files it makes may change: hash of its code, its templates, the
+        administrator's templates, the server's version and the year.
+    :param rules: its own identification rules.
+    """
+
+    id: str
+    info: PluginInfo
+    directory: Path
+    revision: str
+    rules: tuple[Rule, ...] = ()
