@@ -48,6 +48,10 @@ class ConfigTree:
         self.graph.remove(config_id)
         self._documents.pop(config_id, None)
 
+    def at_hand(self, config_id: str) -> Config | None:
+        """Return the config if its document is in memory."""
+        return self._documents.get(config_id)
+
     async def get(self, config_id: str) -> Config | None:
         """Return the config with this id."""
         known = self._documents.get(config_id)

@@ -36,6 +36,7 @@ class Sightings:
         self._store = store
         self._clock = clock
         self._pending: dict[str, dict[str, Any]] = {}
+        self._batch: Mapping[str, Mapping[str, Any]] = {}
         self._in_flight: Deferred[None] | None = None
         self._planned: Any = None
         self._last_seen: dict[str, float] = {}
@@ -54,8 +55,8 @@ class Sightings:
         :return: the changed device, or None when there is no such device.
         """
         device = self._directory.get(device_id)
-        if device is None:
-            return None
+        if device is None or not changes:
+            return device
         device = with_changes(device, changes)
         self._directory.put(device)
         self._pending.setdefault(device_id, {}).update(changes)
@@ -63,9 +64,9 @@ class Sightings:
             self._planned = self._clock.callLater(INTERVAL, self._write_now)
         return device
 
-    def pending(self, device_id: str) -> Mapping[str, Any]:
-        """Return the changes of a device that are not written yet."""
-        return self._pending.get(device_id, {})
+    def unwritten(self, device_id: str) -> dict[str, Any]:
+        """Return the changes of a device that are not known to be in the store yet."""
+        return {**self._batch.get(device_id, {}), **self._pending.get(device_id, {})}
 
     async def superseded(self, device_id: str) -> None:
         """Drop what is pending for a device whose whole document is about to be written or deleted.
@@ -97,6 +98,7 @@ class Sightings:
             self._planned.cancel()
             self._planned = None
         batch, self._pending = self._pending, {}
+        self._batch = batch
         done = self._in_flight = Deferred()
         delay = INTERVAL
         try:
@@ -106,7 +108,7 @@ class Sightings:
             delay = RETRY_INTERVAL
             for device_id, changes in batch.items():
                 self._pending[device_id] = {**changes, **self._pending.get(device_id, {})}
-        self._in_flight = None
+        self._in_flight, self._batch = None, {}
         if self._pending:
             self._planned = self._clock.callLater(delay, self._write_now)
         done.callback(None)

@@ -1,0 +1,146 @@
+"""Long work: started here, watched by whoever asks, never lost without a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from provisiond.errors import NotFound, ProvisiondError, Unavailable
+from provisiond.model.operation import FAIL, OperationProgress, format_progress
+from provisiond.provisioning.events import Events, OperationChanged
+from provisiond.provisioning.ports import Clock
+from provisiond.store.operations import KEPT_SECONDS, StoredOperation
+
+log = Logger()
+MAX_RUNNING = 1_000
+_UNEXPECTED = "the work failed because of a fault of the server, see the log"
+Work = Callable[[OperationProgress], Awaitable[None]]
+
+
+class StoredOperations(Protocol):
+    """The stored operations."""
+
+    async def interrupt_running(self, now: float) -> int: ...
+    async def insert(self, resource: str, progress: str, now: float) -> int: ...
+    async def end(self, operation_id: int, progress: str, error: str | None, now: float) -> None: ...
+    async def get(self, resource: str, operation_id: int) -> StoredOperation | None: ...
+    async def delete(self, operation_id: int) -> None: ...
+
+
+@frozen
+class _Running:
+    resource: str
+    progress: OperationProgress
+    created: float
+
+
+class Operations:
+    """Runs work that takes longer than a request, and tells how far it is (REST contract, section 7)."""
+
+    def __init__(self, store: StoredOperations, clock: Clock, events: Events, max_running: int = MAX_RUNNING) -> None:
+        self._store = store
+        self._clock = clock
+        self._events = events
+        self._max_running = max_running
+        self._running: dict[int, _Running] = {}
+        self._active = 0
+        self._idle: list[Deferred[None]] = []
+
+    async def load(self) -> None:
+        """Mark what was running when the server last ended as failed."""
+        await self._store.interrupt_running(self._clock.seconds())
+
+    async def start(self, resource_path: str, work: Work, label: str | None = None) -> StoredOperation:
+        """Begin work and return its operation.
+
+        ``work`` gets the progress to report on. When it returns the operation has succeeded (unless the progress says
+        that it failed); when it raises, it has failed, with the sentence of a :class:`ProvisiondError`.
+
+        :param resource_path: path of the POST resource below the prefix, e.g. ``/pg_mgr/install/update``.
+        :raises Unavailable: when too many operations are running.
+        """
+        if self._active >= self._max_running:
+            raise Unavailable("too many operations are running, try again later")
+        progress = OperationProgress(label)
+        created = self._clock.seconds()
+        self._active += 1
+        try:
+            operation_id = await self._store.insert(resource_path, format_progress(progress.snapshot()), created)
+        except BaseException:
+            self._active -= 1
+            raise
+        running = _Running(resource_path, progress, created)
+        self._running[operation_id] = running
+        self._publish(operation_id, running)
+        Deferred.fromCoroutine(self._run(operation_id, running, work))
+        return await self.get(resource_path, operation_id)
+
+    async def get(self, resource_path: str, operation_id: int) -> StoredOperation:
+        """Return an operation as it is now.
+
+        :raises NotFound: when it is unknown under this resource, was deleted, or ended more than an hour ago.
+        """
+        running = self._running.get(operation_id)
+        if running is not None and running.resource == resource_path:
+            text = format_progress(running.progress.snapshot())
+            return StoredOperation(
+                id=operation_id, resource=resource_path, progress=text, error=None, created=running.created, ended=None
+            )
+        stored = await self._store.get(resource_path, operation_id)
+        if stored is None or (stored.ended is not None and stored.ended < self._clock.seconds() - KEPT_SECONDS):
+            raise NotFound(f"operation {operation_id}")
+        return stored
+
+    async def delete(self, resource_path: str, operation_id: int) -> None:
+        """Forget an operation; its work goes on.
+
+        :raises NotFound: as :meth:`get`.
+        """
+        await self.get(resource_path, operation_id)
+        self._running.pop(operation_id, None)
+        await self._store.delete(operation_id)
+
+    async def finished(self) -> None:
+        """Wait until nothing is running."""
+        if self._active:
+            waiter: Deferred[None] = Deferred()
+            self._idle.append(waiter)
+            await waiter
+
+    async def _run(self, operation_id: int, running: _Running, work: Work) -> None:
+        error: str | None = None
+        try:
+            await work(running.progress)
+            running.progress.succeed()
+        except ProvisiondError as problem:
+            error = problem.sentence
+        except Exception:
+            log.failure("operation {id} failed", id=operation_id)
+            error = _UNEXPECTED
+        if error is not None:
+            running.progress.fail()
+        await self._end(operation_id, running, error)
+
+    async def _end(self, operation_id: int, running: _Running, error: str | None) -> None:
+        text = format_progress(running.progress.snapshot())
+        if running.progress.state == FAIL and error is None:
+            error = "the work failed"
+        try:
+            if operation_id in self._running:
+                await self._store.end(operation_id, text, error, self._clock.seconds())
+        except Exception:
+            log.failure("the end of operation {id} could not be stored", id=operation_id)
+        self._running.pop(operation_id, None)
+        self._publish(operation_id, running)
+        self._active -= 1
+        if not self._active:
+            idle, self._idle = self._idle, []
+            for waiter in idle:
+                waiter.callback(None)
+
+    def _publish(self, operation_id: int, running: _Running) -> None:
+        self._events.publish(OperationChanged(running.resource, operation_id, running.progress.state))
