@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from provisiond.errors import InProgress, NotFound, PackageProblem
+from provisiond.errors import AlreadyExists, InProgress, PackageProblem, UnknownReference
 
 
 class ArchiveProblem(PackageProblem):
@@ -67,10 +67,16 @@ class AlreadyRunning(InProgress, PackageProblem):
     code = "in-progress"
 
 
-class UnknownPackage(NotFound, PackageProblem):
-    """No such package or plugin; REST answers 400 or 404 depending on the resource."""
+class AlreadyInstalled(AlreadyExists, PackageProblem):
+    """The plugin is on the disk already, loadable or not."""
 
-    code = "unknown-package"
+    code = "already-exists"
+
+
+class UnknownPackage(UnknownReference, PackageProblem):
+    """No such package or plugin."""
+
+    code = "unknown-reference"
 
 
 def disk_sentence(error: OSError) -> str:
