@@ -9,9 +9,10 @@ from typing import Protocol as TypingProtocol
 from attrs import frozen
 from twisted.logger import Logger
 
-from provisiond.errors import InvalidInput, ProvisiondError, Unavailable
+from provisiond.errors import InvalidInput, ProvisiondError
 from provisiond.identification.values import PhoneRequest
 from provisiond.model.device import Device
+from provisiond.paths import normalized_name
 from provisiond.phones.access import Access
 from provisiond.phones.content import Content
 from provisiond.phones.files import PhoneFiles
@@ -38,7 +39,7 @@ class Contact(TypingProtocol):
 class Fetched(TypingProtocol):
     """Is told what a phone has fetched."""
 
-    async def fetched(self, device: Device, name: str, etag: str, trigger: bool) -> None: ...
+    def fetched(self, device_id: str, name: str, etag: str) -> None: ...
 
 
 @frozen(kw_only=True)
@@ -103,13 +104,14 @@ class Pipeline:
                 log.failure("a phone's request met an error")
                 outcome, reason = "error", "internal error, see the log"
         if device is not None and content is not None and request.method in ("GET", "RRQ"):
-            await self._note_fetched(device, name, content)
+            self._note_fetched(device, name, content)
         self._note(request, device, content, outcome, reason, self._tick() - started)
         return Answer(outcome=outcome, content=content if outcome == "served" else None, device=device)
 
-    async def _note_fetched(self, device: Device, name: str, content: Content) -> None:
+    def _note_fetched(self, device: Device, name: str, content: Content) -> None:
         try:
-            await self._fetched.fetched(device, name, content.etag, content.trigger)
+            if content.kind == "rendered":
+                self._fetched.fetched(device.id, normalized_name(name), content.etag)
         except Exception:
             log.failure("that a phone has fetched a file could not be noted")
 
@@ -148,6 +150,3 @@ def _verdict(device: Device | None, content: Content | None, reason: str) -> tup
     if device.plugin is None:
         return "not-found", reason or "no installed plugin serves this phone"
     return "not-found", reason or f"{device.plugin} has no such file for this phone"
-
-
-__all__ = ["Answer", "Contact", "Fetched", "Pipeline", "Sighting", "Unavailable"]

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from provisiond.model.query import parse_query
 from provisiond.provisioning.contact import Contact
 from provisiond.provisioning.devices import Devices
-from provisiond.provisioning.tenants import Scope
 from provisiond.rest.answers import NO_CONTENT, Answer, address, created, links, listed
 from provisiond.rest.bodies import DeviceBody, DhcpInfoBody, IdBody
 from provisiond.rest.routing import Call, route
 
 LIST_QUERY = ("q", "q64", "fields", "skip", "limit", "sort", "sort_ord")
 UNKNOWN = {404: "No such device in the tenant's tree."}
-
-
-def scope_of(call: Call) -> Scope:
-    """Return the tenants that the request may see."""
-    return cast(Scope, call.scope)
 
 
 def recurses(query: Mapping[str, str]) -> bool:
@@ -50,7 +44,7 @@ class DeviceResources:
     )
     async def list_devices(self, call: Call) -> Answer:
         """Return the devices that the query selects, streamed when all are asked for."""
-        query, scope, recurse = parse_query(call.query), scope_of(call), recurses(call.query)
+        query, scope, recurse = parse_query(call.query), call.scope, recurses(call.query)
         if query.limit or call.method == "HEAD":
             return Answer(document={"devices": await self._devices.list(query, scope, recurse=recurse)})
         return Answer(chunks=listed("devices", self._devices.stream(query, scope, recurse=recurse)))
@@ -65,7 +59,7 @@ class DeviceResources:
     )
     async def create(self, call: Call) -> Answer:
         """Create a device of the request's tenant."""
-        device = await self._devices.create(call.body_as(DeviceBody).device, scope_of(call))
+        device = await self._devices.create(call.body_as(DeviceBody).device, call.scope)
         return created(address(call.prefix, "dev_mgr", "devices", device.id), device.id)
 
     @route(
@@ -77,7 +71,7 @@ class DeviceResources:
     )
     async def get(self, call: Call) -> Answer:
         """Return a device, its pending work finished."""
-        device = await self._devices.get(call.arguments["device_id"], scope_of(call))
+        device = await self._devices.get(call.arguments["device_id"], call.scope)
         return Answer(document={"device": dict(device.document)})
 
     @route(
@@ -90,7 +84,7 @@ class DeviceResources:
     )
     async def replace(self, call: Call) -> Answer:
         """Replace a whole device."""
-        await self._devices.replace(call.arguments["device_id"], call.body_as(DeviceBody).device, scope_of(call))
+        await self._devices.replace(call.arguments["device_id"], call.body_as(DeviceBody).device, call.scope)
         return NO_CONTENT
 
     @route(
@@ -102,7 +96,7 @@ class DeviceResources:
     )
     async def delete(self, call: Call) -> Answer:
         """Delete a device with its files."""
-        await self._devices.delete(call.arguments["device_id"], scope_of(call))
+        await self._devices.delete(call.arguments["device_id"], call.scope)
         return NO_CONTENT
 
     @route(
@@ -115,7 +109,7 @@ class DeviceResources:
     )
     async def reconfigure(self, call: Call) -> Answer:
         """Make the files of a device anew."""
-        await self._devices.reconfigure(call.body_as(IdBody).id, scope_of(call))
+        await self._devices.reconfigure(call.body_as(IdBody).id, call.scope)
         return NO_CONTENT
 
     @route(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import unquote_to_bytes
 
 from attrs import field, frozen
@@ -17,8 +17,11 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from provisiond.errors import Unauthorized
 from provisiond.metrics import Metrics
+from provisiond.provisioning.tenants import Scope
+from provisiond.provisioning.tokens import Holder
 from provisiond.rest.answers import MEDIA_TYPE, Answer
 from provisiond.rest.bodies import AnyBody, Body, parsed_body
+from provisiond.rest.gate import TokenGate
 from provisiond.rest.media import check_accept, check_content_type
 from provisiond.rest.problems import HttpProblem, answer_for
 from provisiond.rest.sending import send
@@ -27,33 +30,6 @@ log = Logger()
 
 PREFIXES = {"/provd": "/provd", "/0.2": "/0.2", "/api/provd/0.2": "/0.2"}
 MAX_QUERY = 64 * 1024
-
-
-class Principal(Protocol):
-    """Whoever holds the token of a request."""
-
-    @property
-    def tenant_uuid(self) -> str: ...
-
-    def may(self, name: str) -> bool:
-        """Tell whether the token grants this ACL name."""
-
-
-class Scope(Protocol):
-    """The tenants a request may see."""
-
-    @property
-    def tenant_uuid(self) -> str: ...
-
-
-class Gate(Protocol):
-    """Checks tokens and tenants (``rest.gate``)."""
-
-    async def enter(self, token: str | None, source: str, acl: str | None) -> Principal:
-        """Return who holds ``token``; raises Unauthorized, or Unavailable when that cannot be told."""
-
-    def scope(self, principal: Principal, tenant: str | None) -> Scope:
-        """Return what the principal may see; raises Unauthorized for a foreign or unknown tenant."""
 
 
 @frozen(kw_only=True)
@@ -71,7 +47,7 @@ class Call:
     arguments: Mapping[str, str]
     query: Mapping[str, str]
     body: Body
-    principal: Principal
+    principal: Holder
     scope: Scope
 
     def body_as(self, model: type[B]) -> B:
@@ -139,7 +115,7 @@ def acl_word(text: str) -> str:
 class Router:
     """Puts routes of resource objects into one Klein application."""
 
-    def __init__(self, gate: Gate, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, gate: TokenGate, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
         self.app = Klein()
         self.routes: list[Route] = []
         self._gate = gate
@@ -195,9 +171,9 @@ class Router:
             scope=scope,
         )
 
-    async def _admit(self, request: Request, each: Route, arguments: Mapping[str, str]) -> tuple[Principal, Scope]:
+    async def _admit(self, request: Request, each: Route, arguments: Mapping[str, str]) -> tuple[Holder, Scope]:
         if each.acl is None:
-            return cast(Principal, None), cast(Scope, None)
+            return cast(Holder, None), cast(Scope, None)
         words = {name: acl_word(value) for name, value in arguments.items()}
         names = [name.format_map(_Words(words)) for name in (each.acl, *each.acl_choices)]
         principal = await self._gate.enter(token_of(request), source_of(request), names[0])

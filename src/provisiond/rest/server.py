@@ -6,7 +6,6 @@ from provisiond.metrics import Metrics
 from provisiond.provisioning.parameters import Parameters
 from provisiond.rest.answers import NO_CONTENT, Answer, links
 from provisiond.rest.bodies import ParamBody
-from provisiond.rest.devices import scope_of
 from provisiond.rest.routing import Call, route
 
 PARAMETER_ACL = "provd.configure.{tenant_uuid}.{param}"
@@ -40,7 +39,7 @@ class ServerResources:
     async def parameters(self, call: Call) -> Answer:
         """Return every parameter with its description in the language of ``locale``."""
         french = (self._parameters.locale or "").startswith("fr")
-        tenant = scope_of(call).tenant_uuid
+        tenant = call.scope.tenant_uuid
         rows = [
             {
                 "id": each.name,
@@ -62,7 +61,7 @@ class ServerResources:
     )
     async def parameter(self, call: Call) -> Answer:
         """Return the value of a parameter."""
-        value = self._parameters.get(call.arguments["param"], scope_of(call).tenant_uuid)
+        value = self._parameters.get(call.arguments["param"], call.scope.tenant_uuid)
         return Answer(document={"param": {"value": value}})
 
     @route(
@@ -77,7 +76,7 @@ class ServerResources:
     async def set_parameter(self, call: Call) -> Answer:
         """Set a parameter, or unset it with null."""
         value = call.body_as(ParamBody).param.value
-        await self._parameters.set(call.arguments["param"], value, scope_of(call).tenant_uuid)
+        await self._parameters.set(call.arguments["param"], value, call.scope.tenant_uuid)
         return NO_CONTENT
 
     @route(

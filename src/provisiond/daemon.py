@@ -1,0 +1,211 @@
+"""The daemon: reads the settings, puts the objects on sockets, and stops in order."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from provisiond import __version__
+from provisiond.composition import Parts, check_directories, compose
+from provisiond.errors import ProvisiondError, SettingsProblem, StartProblem
+from provisiond.logs import start_logging
+from provisiond.phones.http import PhoneFilesResource, PhoneSite
+from provisiond.phones.tftp import TftpFiles
+from provisiond.provisioning.first_start import create_admin_token, create_default_configs
+from provisiond.rest.application import api_site
+from provisiond.settings import Settings, load_settings
+from provisiond.store.database import open_database
+from provisiond.tftp.limits import Bounds
+from provisiond.tftp.options import Limits
+from provisiond.tftp.service import TftpService
+
+log = Logger()
+TRANSFER_SECONDS = 5.0
+LAG_SECONDS = 1.0
+
+
+class Daemon:
+    """A running server."""
+
+    def __init__(self, settings: Settings, reactor: Any) -> None:
+        self._settings = settings
+        self._reactor = reactor
+        self._parts: Parts | None = None
+        self._ports: list[Any] = []
+        self._tftp: TftpService | None = None
+        self._lock: Any = None
+        self._database: Any = None
+        self._lag: Any = None
+
+    async def start(self) -> None:
+        """Start everything, or raise with nothing left running.
+
+        :raises StartProblem: for a busy port or a directory that cannot be written.
+        :raises StoreProblem: for a database that cannot be used.
+        """
+        settings = self._settings
+        directory = check_directories(settings)
+        if directory is not None:
+            raise StartProblem(f"the directory {directory} cannot be written; change its owner or the settings")
+        self._take_lock()
+        self._reactor.suggestThreadPoolSize(16)
+        self._database = open_database(settings.database_url, self._reactor.callFromThread)
+        parts = self._parts = compose(settings, self._reactor, self._database)
+        self._tftp = TftpService(
+            self._reactor,
+            settings.tftp.listen,
+            TftpFiles(parts.pipeline, parts.metrics),
+            limits=Limits(block_size=settings.tftp.max_block_size, window_size=settings.tftp.max_window_size),
+            bounds=Bounds(
+                transfers=settings.tftp.max_transfers, transfers_per_peer=settings.tftp.max_transfers_per_peer
+            ),
+        )
+        self._tftp.bind()
+        await parts.start()
+        await create_default_configs(parts.config_store, parts.configs, parts.host, parts.http_port)
+        await create_admin_token(parts.tokens, parts.tenants.master, settings.general.state_dir, parts.threads)
+        await self._listen(parts)
+        self._measure_lag(self._reactor.seconds())
+
+    async def _listen(self, parts: Parts) -> None:
+        settings = self._settings
+        phones = PhoneFilesResource(parts.pipeline, parts.threads, trusted_proxies=settings.http.trusted_proxies)
+        await self._listen_on("HTTP", settings.http.listen, PhoneSite(phones, self._reactor))
+        await self._listen_on("the REST API", settings.rest_api.listen, api_site(parts, self._reactor))
+        assert self._tftp is not None
+        self._tftp.start()
+        http, rest = (port.getHost() for port in self._ports)
+        log.info(
+            "ready: REST on {rest}, HTTP on {http}, TFTP on {tftp}",
+            rest=getattr(rest, "port", rest),
+            http=getattr(http, "port", http),
+            tftp=", ".join(str(port) for port in self._tftp.ports) or "no port",
+        )
+
+    async def _listen_on(self, what: str, endpoint: str, site: Any) -> None:
+        try:
+            port = await serverFromString(self._reactor, endpoint).listen(site)
+        except CannotListenError as error:
+            reason = getattr(error.socketError, "strerror", None) or error.socketError
+            raise StartProblem(f"cannot listen for {what} on {endpoint}: {reason}") from None
+        except (ValueError, OSError) as error:
+            raise StartProblem(f"cannot listen for {what} on {endpoint}: {error}") from None
+        self._ports.append(port)
+
+    def _take_lock(self) -> None:
+        path = self._settings.general.state_dir / "lock"
+        try:
+            self._lock = path.open("a")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StartProblem(f"another provisiond uses {self._settings.general.state_dir}") from None
+        except OSError as error:
+            raise StartProblem(f"{path} cannot be locked: {error.strerror}") from None
+
+    def _measure_lag(self, planned: float) -> None:
+        now = self._reactor.seconds()
+        if self._parts is not None:
+            self._parts.metrics.reactor_lag.set(max(0.0, now - planned))
+            self._parts.metrics.devices.set(len(self._parts.directory))
+        self._lag = self._reactor.callLater(LAG_SECONDS, self._measure_lag, now + LAG_SECONDS)
+
+    async def stop(self) -> None:
+        """Stop accepting, let transfers finish for a few seconds, write what is pending, close."""
+        if self._lag is not None and self._lag.active():
+            self._lag.cancel()
+        for port in self._ports:
+            await _awaited(port.stopListening())
+        self._ports = []
+        if self._tftp is not None:
+            await self._tftp.stop(TRANSFER_SECONDS)
+        if self._parts is not None:
+            await self._parts.stop()
+        if self._database is not None:
+            self._database.close()
+        if self._lock is not None:
+            self._lock.close()
+        log.info("stopped")
+
+
+async def _awaited(value: Any) -> None:
+    if isinstance(value, Deferred):
+        await value
+
+
+class Process:
+    """Runs a daemon in this process until a signal ends it."""
+
+    def __init__(self, settings: Settings, reactor: Any) -> None:
+        self._reactor = reactor
+        self._daemon = Daemon(settings, reactor)
+        self.status = 0
+
+    def run(self) -> int:
+        """Return the exit status when the daemon has ended."""
+        self._reactor.callWhenRunning(self._start)
+        self._reactor.addSystemEventTrigger("before", "shutdown", self._stop)
+        self._reactor.run()
+        return self.status
+
+    def _start(self) -> None:
+        Deferred.fromCoroutine(self._daemon.start()).addErrback(self._failed)
+
+    def _failed(self, failure: Failure) -> None:
+        self.status = 1
+        if isinstance(failure.value, ProvisiondError):
+            print(f"provisiond: {failure.value.sentence}", file=sys.stderr, flush=True)
+        else:
+            log.failure("provisiond cannot start", failure=failure)
+        self._reactor.stop()
+
+    def _stop(self) -> Deferred[None]:
+        stopping: Deferred[None] = Deferred.fromCoroutine(self._daemon.stop())
+        return stopping.addErrback(lambda failure: log.failure("provisiond did not stop in order", failure=failure))
+
+
+def _settings_or_exit(config: Path) -> Settings:
+    try:
+        return load_settings(config)
+    except SettingsProblem as problem:
+        for sentence in problem.problems:
+            print(sentence, file=sys.stderr)
+        sys.exit(2)
+
+
+@click.command()
+@click.version_option(__version__, prog_name="provisiond")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    default=Path("/etc/provisiond/config.yml"),
+    show_default=True,
+    help="The settings file; conf.d/*.yml beside it is read too.",
+)
+@click.option("--check", is_flag=True, help="Check the settings, tell every problem, and exit (2 when there are any).")
+def main(config: Path, check: bool) -> None:
+    """Serve desk phones their configuration and firmware. Runs in the foreground; SIGTERM ends it in order."""
+    settings = _settings_or_exit(config)
+    if check:
+        print(f"{config}: the settings are right")
+        return
+    os.umask(0o027)
+    # The one place that may import the reactor: everything else is handed it.
+    from twisted.internet import reactor
+
+    start_logging(sys.stderr, level=settings.log.level, json_lines=settings.log.format == "json")
+    status = Process(settings, reactor).run()
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()
