@@ -12,6 +12,7 @@ from provisiond.packages.index_file import IndexEntry
 from provisiond.packages.partial import remove_partials
 from provisiond.packages.plugin_trees import PluginTrees
 from provisiond.packages.problems import (
+    AlreadyInstalled,
     AlreadyRunning,
     DownloadProblem,
     InstallationProblem,
