@@ -16,12 +16,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from provisiond import __version__
-from provisiond.composition import Parts, check_directories, compose
+from provisiond.composition import Parts, compose, unwritable_directory
 from provisiond.errors import ProvisiondError, SettingsProblem, StartProblem
 from provisiond.logs import start_logging
 from provisiond.phones.http import PhoneFilesResource, PhoneSite
 from provisiond.phones.tftp import TftpFiles
-from provisiond.provisioning.first_start import create_admin_token, create_default_configs
 from provisiond.rest.application import api_site
 from provisiond.settings import Settings, load_settings
 from provisiond.store.database import open_database
@@ -54,7 +53,7 @@ class Daemon:
         :raises StoreProblem: for a database that cannot be used.
         """
         settings = self._settings
-        directory = check_directories(settings)
+        directory = unwritable_directory(settings)
         if directory is not None:
             raise StartProblem(f"the directory {directory} cannot be written; change its owner or the settings")
         self._take_lock()
@@ -72,8 +71,6 @@ class Daemon:
         )
         self._tftp.bind()
         await parts.start()
-        await create_default_configs(parts.config_store, parts.configs, parts.host, parts.http_port)
-        await create_admin_token(parts.tokens, parts.tenants.master, settings.general.state_dir, parts.threads)
         await self._listen(parts)
         self._measure_lag(self._reactor.seconds())
 
@@ -81,7 +78,8 @@ class Daemon:
         settings = self._settings
         phones = PhoneFilesResource(parts.pipeline, parts.threads, trusted_proxies=settings.http.trusted_proxies)
         await self._listen_on("HTTP", settings.http.listen, PhoneSite(phones, self._reactor))
-        await self._listen_on("the REST API", settings.rest_api.listen, api_site(parts, self._reactor))
+        api = api_site(parts.house, parts.metrics, self._reactor, max_body=settings.rest_api.max_body)
+        await self._listen_on("the REST API", settings.rest_api.listen, api)
         assert self._tftp is not None
         self._tftp.start()
         http, rest = (port.getHost() for port in self._ports)
@@ -116,7 +114,7 @@ class Daemon:
         now = self._reactor.seconds()
         if self._parts is not None:
             self._parts.metrics.reactor_lag.set(max(0.0, now - planned))
-            self._parts.metrics.devices.set(len(self._parts.directory))
+            self._parts.metrics.devices.set(len(self._parts.house.directory))
         self._lag = self._reactor.callLater(LAG_SECONDS, self._measure_lag, now + LAG_SECONDS)
 
     async def stop(self) -> None:

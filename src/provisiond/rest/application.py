@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.web.resource import IResource, Resource
@@ -10,34 +10,17 @@ from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from provisiond.metrics import Metrics
-from provisiond.provisioning.configs import Configs
-from provisiond.provisioning.contact import Contact
-from provisiond.provisioning.devices import Devices
-from provisiond.provisioning.parameters import Parameters
-from provisiond.provisioning.tenants import Tenants
-from provisiond.provisioning.tokens import Tokens
+from provisiond.provisioning.house import House
 from provisiond.rest.answers import Answer
 from provisiond.rest.configs import ConfigResources
 from provisiond.rest.devices import DeviceResources
 from provisiond.rest.gate import TokenGate
+from provisiond.rest.operations import PATHS, OperationResource
+from provisiond.rest.plugins import PluginResources
 from provisiond.rest.routing import Router
 from provisiond.rest.sending import send
 from provisiond.rest.server import ServerResources
 from provisiond.rest.site import ApiSite
-from provisiond.settings import Settings
-
-
-class UseCases(Protocol):
-    """What the API calls."""
-
-    settings: Settings
-    metrics: Metrics
-    configs: Configs
-    contact: Contact
-    devices: Devices
-    parameters: Parameters
-    tenants: Tenants
-    tokens: Tokens
 
 
 @implementer(IResource)
@@ -60,15 +43,19 @@ class Front(Resource):
         return self._inner.render(request)
 
 
-def routed(parts: UseCases, clock: Any) -> Router:
+def routed(house: House, metrics: Metrics, clock: Any) -> Router:
     """Return the router with every resource of the API."""
-    router = Router(TokenGate(parts.tokens, parts.tenants, clock.seconds), parts.metrics)
-    router.add(ServerResources(parts.parameters, parts.metrics))
-    router.add(DeviceResources(parts.devices, parts.contact))
-    router.add(ConfigResources(parts.configs))
+    router = Router(TokenGate(house.tokens, house.tenants, clock.seconds), metrics)
+    router.add(ServerResources(house.parameters, metrics))
+    router.add(DeviceResources(house.devices, house.contact, house.synchronization))
+    router.add(ConfigResources(house.configs))
+    router.add(PluginResources(house.plugins, house.packages))
+    for path in PATHS:
+        for each, endpoint in OperationResource(house.operations, path).routes():
+            router.put(each, endpoint)
     return router
 
 
-def api_site(parts: UseCases, reactor: Any) -> ApiSite:
+def api_site(house: House, metrics: Metrics, reactor: Any, *, max_body: int) -> ApiSite:
     """Return the site that serves the API."""
-    return ApiSite(Front(routed(parts, reactor)), reactor, max_body=parts.settings.rest_api.max_body)
+    return ApiSite(Front(routed(house, metrics, reactor)), reactor, max_body=max_body)

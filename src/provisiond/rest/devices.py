@@ -8,8 +8,10 @@ from typing import Any
 from provisiond.model.query import parse_query
 from provisiond.provisioning.contact import Contact
 from provisiond.provisioning.devices import Devices
+from provisiond.provisioning.synchronization import Synchronization
 from provisiond.rest.answers import NO_CONTENT, Answer, address, created, links, listed
 from provisiond.rest.bodies import DeviceBody, DhcpInfoBody, IdBody
+from provisiond.rest.operations import begun
 from provisiond.rest.routing import Call, route
 
 LIST_QUERY = ("q", "q64", "fields", "skip", "limit", "sort", "sort_ord")
@@ -24,8 +26,9 @@ def recurses(query: Mapping[str, str]) -> bool:
 class DeviceResources:
     """What programs can do with devices."""
 
-    def __init__(self, devices: Devices, contact: Contact) -> None:
+    def __init__(self, devices: Devices, contact: Contact, synchronization: Synchronization) -> None:
         self._devices = devices
+        self._synchronization = synchronization
         self._contact = contact
 
     @route("GET", "/dev_mgr", "provd.dev_mgr.read", "Links of the device manager")
@@ -111,6 +114,18 @@ class DeviceResources:
         """Make the files of a device anew."""
         await self._devices.reconfigure(call.body_as(IdBody).id, call.scope)
         return NO_CONTENT
+
+    @route(
+        "POST",
+        "/dev_mgr/synchronize",
+        "provd.dev_mgr.synchronize.create",
+        "Tell a phone to fetch its files again",
+        body=IdBody,
+        statuses={201: "Begun; Location is the operation.", 404: "No such device in the tenant's tree."},
+    )
+    async def synchronize(self, call: Call) -> Answer:
+        """Begin to synchronize a device."""
+        return begun(call, await self._synchronization.start(call.body_as(IdBody).id, call.scope))
 
     @route(
         "POST",

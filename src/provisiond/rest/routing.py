@@ -126,9 +126,13 @@ class Router:
     def add(self, resource: object) -> None:
         """Add every route of ``resource``."""
         for each, endpoint in routes_of(resource):
-            self.routes.append(each)
-            for prefix, shown in PREFIXES.items() if each.prefixed else {"": ""}.items():
-                self._put(prefix, shown, each, endpoint)
+            self.put(each, endpoint)
+
+    def put(self, each: Route, endpoint: Endpoint) -> None:
+        """Add one route, under every prefix unless it has none."""
+        self.routes.append(each)
+        for prefix, shown in PREFIXES.items() if each.prefixed else {"": ""}.items():
+            self._put(prefix, shown, each, endpoint)
 
     def _put(self, prefix: str, shown: str, each: Route, endpoint: Endpoint) -> None:
         methods = [each.method, "HEAD"] if each.method == "GET" else [each.method]
