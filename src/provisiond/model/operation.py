@@ -16,9 +16,13 @@ SUCCESS: Final = "success"
 FAIL: Final = "fail"
 STATES: Final = (WAITING, PROGRESS, SUCCESS, FAIL)
 _RANK: Final = {WAITING: 0, PROGRESS: 1, SUCCESS: 2, FAIL: 2}
+_LABEL: Final = re.compile(r"\w+", re.ASCII)
 _HEAD: Final = re.compile(
-    r"(?:(?P<label>\w+)\|)?(?P<state>waiting|progress|success|fail)(?:;(?P<current>\d+)(?:/(?P<end>\d+))?)?", re.ASCII
+    r"(?:(?P<label>\w+)\|)?(?P<state>waiting|progress|success|fail)"
+    r"(?:;(?P<current>\d{1,18})(?:/(?P<end>(?!0+\b)\d{1,18}))?)?(?=[()]|\Z)",
+    re.ASCII,
 )
+MAX_DEPTH: Final = 50
 
 
 @frozen(kw_only=True)
@@ -48,7 +52,7 @@ def format_progress(progress: Progress) -> str:
 def parse_progress(text: str) -> Progress:
     """Return the progress that ``text`` tells.
 
-    :raises InvalidInput: when the text breaks the grammar.
+    :raises InvalidInput: when the text breaks the grammar, or nests parts deeper than 50 levels.
     """
     progress, rest = _parsed(text, 0)
     if rest != len(text):
@@ -58,8 +62,8 @@ def parse_progress(text: str) -> Progress:
 
 def _parsed(text: str, start: int, depth: int = 0) -> tuple[Progress, int]:
     match = _HEAD.match(text, start)
-    if match is None or depth > 50:
-        raise InvalidInput("the operation's text has no state")
+    if match is None or depth > MAX_DEPTH:
+        raise InvalidInput(f"the operation's text is not valid at character {start + 1}")
     position = match.end()
     parts: list[Progress] = []
     while text[position : position + 1] == "(":
@@ -84,19 +88,25 @@ def _parsed(text: str, start: int, depth: int = 0) -> tuple[Progress, int]:
 class OperationProgress:
     """Follows long work: states only go forward, and every part has ended before the whole.
 
-    :param label: word characters, or None.
-    :param end: units in all, if known.
+    What has ended stays as it is: later calls change neither state nor numbers, and parts added later end at once.
+
+    :param label: ASCII letters, digits and ``_``, or None.
     :param on_change: called after every change of this progress or of a part.
+    :param end: units in all, if known.
+    :param started: False to begin as ``waiting``.
+    :raises InvalidInput: for any other label.
     """
 
     def __init__(
         self,
         label: str | None = None,
+        on_change: Callable[[], None] | None = None,
         *,
         end: int | None = None,
         started: bool = True,
-        on_change: Callable[[], None] | None = None,
     ) -> None:
+        if label is not None and not _LABEL.fullmatch(label):
+            raise InvalidInput("the label of an operation must be letters, digits and _")
         self.label = label
         self._state = PROGRESS if started else WAITING
         self._current: int | None = None
@@ -109,12 +119,21 @@ class OperationProgress:
         """One of ``waiting``, ``progress``, ``success``, ``fail``."""
         return self._state
 
+    @property
+    def _ended(self) -> bool:
+        return self._state in (SUCCESS, FAIL)
+
     def part(
-        self, label: str | None = None, *, end: int | None = None, started: bool = True, current: int | None = None
+        self, label: str | None = None, end: int | None = None, *, started: bool = True, current: int | None = None
     ) -> OperationProgress:
-        """Add a part and return it; parts are never removed."""
-        part = OperationProgress(label, end=end, started=started, on_change=self._changed)
+        """Add a part and return it; parts are never removed.
+
+        :param current: units done at the beginning, if known.
+        """
+        part = OperationProgress(label, self._changed, end=end, started=started)
         part._current = current
+        if self._ended:
+            part._state = self._state
         self._parts.append(part)
         self._changed()
         return part
@@ -124,9 +143,10 @@ class OperationProgress:
         self._go(PROGRESS)
 
     def set_end(self, end: int | None) -> None:
-        """Tell how many units there are in all."""
-        self._end = end
-        self._changed()
+        """Tell how many units there are in all; None or 0 when that is unknown."""
+        if not self._ended:
+            self._end = end
+            self._changed()
 
     def advance(self, units: int) -> None:
         """Add to the units done."""
@@ -134,8 +154,9 @@ class OperationProgress:
 
     def reach(self, current: int) -> None:
         """Set the units done."""
-        self._current = current
-        self._changed()
+        if not self._ended:
+            self._current = max(0, current)
+            self._changed()
 
     def succeed(self) -> None:
         """End well; parts that are still open end well too."""
