@@ -130,6 +130,18 @@ class Devices:
         await self._rendering.configure(device_id, again=True)
         return await self._configured(device_id)
 
+    async def assign_plugin(self, device_id: str, plugin_id: str) -> bool:
+        """Let this plugin serve a device that has none yet; tell whether that was so. Its files follow."""
+        async with self._serial.holding(("device", device_id)):
+            device = self._directory.get(device_id)
+            if device is None or device.plugin is not None:
+                return False
+            await self._sightings.superseded(device_id)
+            changed = (self._directory.get(device_id) or device).with_members(plugin=plugin_id)
+            await self._store.replace(changed)
+            self.took(changed, "replaced")
+            return True
+
     def referenced(self, device_id: str, scope: Scope) -> Device:
         """Return a device that a request names in its body.
 

@@ -101,7 +101,7 @@ class Directory:
         return self._found("ip", ip)
 
     def using_plugin(self, plugin_id: str) -> tuple[str, ...]:
-        """Return the ids of the devices that name this plugin."""
+        """Return the ids of the devices that name this plugin; the empty text stands for no plugin."""
         return self._indexes["plugin"].ids(plugin_id)
 
     def using_config(self, config_id: str) -> tuple[str, ...]:
@@ -119,6 +119,8 @@ class Directory:
             value = document.get(name)
             if isinstance(value, str):
                 self._indexes[name].add(value, device.id)
+        if device.plugin is None:
+            self._indexes["plugin"].add("", device.id)
 
     def remove(self, device_id: str) -> None:
         """Forget the device; nothing happens when it is not known."""
@@ -137,6 +139,7 @@ class Directory:
             value = document.get(name)
             if isinstance(value, str):
                 self._indexes[name].remove(value, device_id)
+        self._indexes["plugin"].remove("", device_id)
 
     def _compact(self, name: str, value: Any) -> Any:
         if name in _SHARED_MEMBERS and isinstance(value, str):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from attrs import evolve, frozen
 from twisted.logger import Logger
 
@@ -75,7 +77,7 @@ class Maker:
         """
         plugin = self._plugin_of(device)
         raw_config = await self._flattening.of(device, override)
-        revision = device_revision(plugin.revision, device, raw_config)
+        revision = device_revision(plugin.revision, self._year(), device, raw_config)
         return FileSet(revision=revision, files=await self._host.device_files(plugin.id, device, raw_config))
 
     def common_revision(self, plugin_id: str) -> str:
@@ -83,7 +85,7 @@ class Maker:
 
         :raises PluginProblem: when the plugin is not loaded.
         """
-        return common_revision(self._loaded(plugin_id).revision, self._flattening.common())
+        return common_revision(self._loaded(plugin_id).revision, self._year(), self._flattening.common())
 
     async def common_set(self, plugin_id: str, revision: str) -> FileSet:
         """Return the files that all devices of a plugin share.
@@ -101,7 +103,7 @@ class Maker:
     async def _made(self, number: int, device: Device, former: Outcome | None) -> tuple[Outcome, FileSet | None]:
         plugin = self._plugin_of(device)
         raw_config = await self._flattening.of(device)
-        revision = device_revision(plugin.revision, device, raw_config)
+        revision = device_revision(plugin.revision, self._year(), device, raw_config)
         failed = former is not None and former.problem is not None and former.revision == revision
         if former is not None and failed and not former.may_be_tried_again(self._clock.seconds()):
             return evolve(former, number=number), None
@@ -118,6 +120,9 @@ class Maker:
         facts = {SIP_USERNAME: _first_username(raw_config)}
         return Outcome(number, revision), FileSet(revision=revision, files=rendered, facts=facts)
 
+    def _year(self) -> int:
+        return year_of(self._clock.seconds())
+
     def _plugin_of(self, device: Device) -> LoadedPlugin:
         if device.plugin is None:
             raise PluginProblem("no plugin serves this device")
@@ -128,6 +133,11 @@ class Maker:
         if plugin is None:
             raise PluginProblem(f'plugin "{plugin_id}" is not loaded')
         return plugin
+
+
+def year_of(seconds: float) -> int:
+    """Return the year, in UTC, of a time in seconds since the epoch."""
+    return datetime.fromtimestamp(seconds, UTC).year
 
 
 def device_key(device_id: str) -> str:

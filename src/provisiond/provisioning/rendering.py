@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from functools import partial
 
 from twisted.internet.defer import Deferred
@@ -18,7 +19,7 @@ from provisiond.provisioning.events import DeviceConfigured, Events
 from provisiond.provisioning.fetches import Fetches
 from provisiond.provisioning.file_sets import FileSet
 from provisiond.provisioning.flattening import Flattening
-from provisiond.provisioning.making import SIP_USERNAME, Maker, Outcome, common_key, device_key
+from provisiond.provisioning.making import SIP_USERNAME, Maker, Outcome, common_key, device_key, year_of
 from provisiond.provisioning.ports import Clock, PluginHost
 from provisiond.provisioning.rendered_files import RenderedFiles
 from provisiond.provisioning.serial import SharedRuns
@@ -61,7 +62,9 @@ class Rendering:
         self._changes = changes
         self._events = events
         self._clock = clock
+        self._year_end = 0.0
         self._outcomes: dict[str, Outcome] = {}
+        self._commons: dict[str, tuple[int, str]] = {}
         self._common_runs: SharedRuns[FileSet] = SharedRuns()
         self._runs: SharedRuns[tuple[Outcome, FileSet | None]] = SharedRuns()
         self.background = BackgroundQueue(clock, self._refresh, background_limit)
@@ -106,7 +109,7 @@ class Rendering:
 
         :raises PluginProblem: when the plugin is not loaded or cannot make them.
         """
-        revision = self._maker.common_revision(plugin_id)
+        revision = self._common_revision(plugin_id)
         found = self._files.at_hand(common_key(plugin_id))
         if found is not None and found.revision == revision:
             return found
@@ -179,6 +182,18 @@ class Rendering:
         Deferred.fromCoroutine(self.configure(device_id)).addBoth(finished)
         await waiter
 
+    async def refreshed(self, device_ids: Iterable[str]) -> None:
+        """Make the files of all these devices, beside the background work; returns when it is done."""
+        for device_id in device_ids:
+            await self._refresh(device_id)
+            await self.breathe()
+
+    async def breathe(self) -> None:
+        """Let the reactor have its turn."""
+        pause: Deferred[None] = Deferred()
+        self._clock.callLater(0, pause.callback, None)
+        await pause
+
     def problem(self, device_id: str) -> str | None:
         """Return why the device has no files, one sentence; None when it has, or nobody tried yet."""
         outcome = self._outcomes.get(device_id)
@@ -231,10 +246,26 @@ class Rendering:
         if device.document.get("remote_state_sip_username") != username:
             self._sightings.note(device_id, {"remote_state_sip_username": username})
 
+    def _common_revision(self, plugin_id: str) -> str:
+        newest = self._changes.newest((("plugin", plugin_id), ("base", "")))
+        known = self._commons.get(plugin_id)
+        if known is None or known[0] < newest or self._clock.seconds() >= self._year_end:
+            known = self._commons[plugin_id] = (self._changes.number, self._maker.common_revision(plugin_id))
+        return known[1]
+
     def _is_fresh(self, device_id: str, outcome: Outcome) -> bool:
-        if outcome.may_be_tried_again(self._clock.seconds()):
+        now = self._clock.seconds()
+        if outcome.may_be_tried_again(now):
             return False
+        if now >= self._year_end:
+            self._turn_the_year(now)
         return outcome.number >= self._newest(device_id)
+
+    def _turn_the_year(self, now: float) -> None:
+        if self._year_end:
+            self._changes.note_everything()
+            self.background.add(self._lazily_all())
+        self._year_end = datetime(year_of(now) + 1, 1, 1, tzinfo=UTC).timestamp()
 
     def _newest(self, device_id: str) -> int:
         device = self._directory.get(device_id)

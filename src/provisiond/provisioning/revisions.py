@@ -15,20 +15,21 @@ FORMAT = "1"
 _MEMBERS = ("id", "plugin", "config", "mac", "uuid", "vendor", "model", "version", "options")
 
 
-def device_revision(plugin_revision: str, device: Device, raw_config: Mapping[str, Any]) -> str:
+def device_revision(plugin_revision: str, year: int, device: Device, raw_config: Mapping[str, Any]) -> str:
     """Return the revision of a device's files: equal for equal input, different for different input.
 
     :param plugin_revision: that of the plugin's content.
+    :param year: the present year; daylight-saving rules depend on it.
     :param device: of it count the members whose change means that the files are made again.
     :param raw_config: the completed raw_config that the plugin gets.
     """
     members = {name: device.document.get(name) for name in _MEMBERS}
-    return _digest([FORMAT, plugin_revision, members, raw_config])
+    return _digest([FORMAT, plugin_revision, year, members, raw_config])
 
 
-def common_revision(plugin_revision: str, raw_config: Mapping[str, Any]) -> str:
+def common_revision(plugin_revision: str, year: int, raw_config: Mapping[str, Any]) -> str:
     """Return the revision of the files that all devices of a plugin share."""
-    return _digest([FORMAT, plugin_revision, raw_config])
+    return _digest([FORMAT, plugin_revision, year, raw_config])
 
 
 def _digest(parts: list[Any]) -> str:

@@ -1,0 +1,241 @@
+"""All use cases of one server, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from provisiond.identification.extract import Identifier
+from provisiond.model.device import Device
+from provisiond.paths import UnsafeName, normalized_name
+from provisiond.provisioning.changes import Changes
+from provisiond.provisioning.config_tree import ConfigTree
+from provisiond.provisioning.configs import Configs
+from provisiond.provisioning.contact import Contact
+from provisiond.provisioning.devices import Devices
+from provisiond.provisioning.directory import Directory
+from provisiond.provisioning.events import Events
+from provisiond.provisioning.fetches import Fetches
+from provisiond.provisioning.first_start import create_admin_token, create_default_configs
+from provisiond.provisioning.flattening import Flattening
+from provisiond.provisioning.following import EVERY_KIND, Feed, Following
+from provisiond.provisioning.operations import Operations, StoredOperations
+from provisiond.provisioning.packages import Packages, PackageService
+from provisiond.provisioning.parameters import Parameters
+from provisiond.provisioning.plugins import Hosting, PluginArchives, Plugins
+from provisiond.provisioning.ports import (
+    Clock,
+    StoredConfigs,
+    StoredDevices,
+    StoredFacts,
+    StoredParameters,
+    Threads,
+)
+from provisiond.provisioning.rendered_files import DEFAULT_LIMIT, RenderedFiles
+from provisiond.provisioning.rendering import Rendering
+from provisiond.provisioning.serial import Serial
+from provisiond.provisioning.sightings import Sightings
+from provisiond.provisioning.synchronization import Notifier, Synchronization
+from provisiond.provisioning.tenants import StoredTenants, Tenants
+from provisiond.provisioning.tokens import WORK_FACTOR, StoredTokens, Tokens
+
+FETCHED_LIMIT = 16 * 1024 * 1024
+
+
+@frozen(kw_only=True)
+class Stores:
+    """Everything that is stored."""
+
+    devices: StoredDevices
+    configs: StoredConfigs
+    parameters: StoredParameters
+    tenants: StoredTenants
+    tokens: StoredTokens
+    operations: StoredOperations
+    facts: StoredFacts
+    feed: Feed
+
+
+@frozen(kw_only=True)
+class Surroundings:
+    """What the use cases work with.
+
+    :param state_dir: rendered files lie in ``rendered/`` below it, the first token in ``admin-token``.
+    :param base: the base raw_config, see :func:`provisiond.provisioning.base_config.base_raw_config`.
+    :param parameter_defaults: values of parameters that nobody set, e.g. ``plugin_server`` of the settings.
+    :param keys_in_urls: True when phones' URLs carry their tenant's provisioning key.
+    :param rendered_limit: bytes of rendered files kept in memory.
+    :param background_limit: devices rendered at a time in the background.
+    :param followed: kinds of objects that other processes may write.
+    :param notifier: reaches phones, or None.
+    :param packages: firmware and languages of plugins, or None.
+    """
+
+    clock: Clock
+    threads: Threads
+    state_dir: Path
+    base: Mapping[str, Any]
+    identifier: Identifier
+    host: Hosting
+    archives: PluginArchives
+    packages: PackageService | None = None
+    notifier: Notifier | None = None
+    parameter_defaults: Mapping[str, Any] = {}
+    keys_in_urls: bool = False
+    rendered_limit: int = DEFAULT_LIMIT
+    background_limit: int = 1
+    followed: Collection[str] = EVERY_KIND
+    token_work_factor: int = WORK_FACTOR
+
+
+class House:
+    """The use cases, ready to be called once :meth:`start` has returned."""
+
+    def __init__(self, stores: Stores, around: Surroundings) -> None:
+        self._stores = stores
+        self._around = around
+        clock, threads, host = around.clock, around.threads, around.host
+        rendered = around.state_dir / "rendered"
+        serial, changes = Serial(), Changes()
+        self.events = Events()
+        self.directory = Directory()
+        self.tenants = Tenants(stores.tenants, stores.facts)
+        self.parameters = Parameters(stores.parameters, around.parameter_defaults)
+        self.tokens = Tokens(stores.tokens, threads, clock, around.token_work_factor)
+        self.operations = Operations(stores.operations, clock, self.events)
+        self.tree = ConfigTree(stores.configs)
+        self.flattening = Flattening(self.tree, around.base, self.parameters.key_of if around.keys_in_urls else None)
+        self.sightings = Sightings(self.directory, stores.devices, clock)
+        self._files = RenderedFiles(rendered / "files", threads, around.rendered_limit)
+        self.fetches = Fetches(RenderedFiles(rendered / "fetched", threads, FETCHED_LIMIT), clock)
+        self.rendering = Rendering(
+            directory=self.directory,
+            tree=self.tree,
+            flattening=self.flattening,
+            host=host,
+            files=self._files,
+            fetches=self.fetches,
+            sightings=self.sightings,
+            changes=changes,
+            events=self.events,
+            clock=clock,
+            background_limit=around.background_limit,
+        )
+        self.configs = Configs(
+            store=stores.configs,
+            tree=self.tree,
+            flattening=self.flattening,
+            directory=self.directory,
+            rendering=self.rendering,
+            events=self.events,
+            serial=serial,
+        )
+        self.devices = Devices(
+            store=stores.devices,
+            directory=self.directory,
+            configs=self.configs,
+            rendering=self.rendering,
+            sightings=self.sightings,
+            events=self.events,
+            serial=serial,
+        )
+        self.contact = Contact(
+            identifier=around.identifier,
+            knowledge=around.identifier.knowledge,
+            directory=self.directory,
+            store=stores.devices,
+            configs=self.configs,
+            host=host,
+            rendering=self.rendering,
+            sightings=self.sightings,
+            tenants=self.tenants,
+            parameters=self.parameters,
+            events=self.events,
+            serial=serial,
+        )
+        self.plugins = Plugins(
+            host=host,
+            archives=around.archives,
+            rules=around.identifier,
+            directory=self.directory,
+            devices=self.devices,
+            rendering=self.rendering,
+            operations=self.operations,
+            parameters=self.parameters,
+            events=self.events,
+        )
+        self.packages = Packages(host, around.packages, self.operations, self.parameters)
+        self.synchronization = Synchronization(
+            directory=self.directory,
+            flattening=self.flattening,
+            host=host,
+            rendering=self.rendering,
+            operations=self.operations,
+            notifier=around.notifier,
+        )
+        self._following = Following(
+            feed=stores.feed,
+            facts=stores.facts,
+            device_store=stores.devices,
+            config_store=stores.configs,
+            directory=self.directory,
+            tree=self.tree,
+            devices=self.devices,
+            configs=self.configs,
+            parameters=self.parameters,
+            tenants=self.tenants,
+            tokens=self.tokens,
+            rendering=self.rendering,
+            sightings=self.sightings,
+            serial=serial,
+            clock=clock,
+            kinds=around.followed,
+        )
+        self.parameters.listen(self._parameter_changed)
+
+    async def start(self, host: str, http_port: int) -> Path | None:
+        """Fill the memory, create what a fresh system begins with, and begin to work.
+
+        The plugin host has been started before.
+
+        :param host: advertised address of this server, for the default configs.
+        :param http_port: advertised port of the HTTP service for phones.
+        :return: the file with the administrator's token when this start made it, else None.
+        :raises StartProblem: when the token cannot be written.
+        """
+        await self.tenants.load()
+        await self.parameters.load()
+        await self.tokens.load()
+        await self.operations.load()
+        await self.tree.fill()
+        await self.directory.fill(self._stores.devices.all())
+        self.plugins.changed((), "started")
+        await create_default_configs(self._stores.configs, self.configs, host, http_port)
+        token = await create_admin_token(self.tokens, self.tenants.master, self._around.state_dir, self._around.threads)
+        await self._following.start()
+        return token
+
+    async def stop(self) -> None:
+        """End the background work and write what is not written yet. The stores are still open."""
+        await self._following.stop()
+        await self.rendering.stop()
+        await self.sightings.flush()
+        await self.tokens.flush()
+
+    async def fetched(self, device: Device, name: str, etag: str, trigger: bool = False) -> None:
+        """Note that a phone got a file completely.
+
+        :param name: as the phone asked for it, percent-decoded.
+        :param trigger: not needed, the rendered file itself tells.
+        """
+        try:
+            self.rendering.fetched(device.id, normalized_name(name), etag)
+        except UnsafeName:
+            return
+
+    def _parameter_changed(self, name: str, tenant: str | None, value: Any) -> None:
+        if name == "provisioning_key" and tenant is not None and self._around.keys_in_urls:
+            self.rendering.mark(tenants=[tenant])

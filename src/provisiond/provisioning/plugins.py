@@ -1,0 +1,306 @@
+"""What can be done with plugins (REST contract, section 5.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+from twisted.logger import Logger
+
+from provisiond.errors import AlreadyExists, InProgress, InvalidInput, NotFound, PluginProblem, UnknownReference
+from provisiond.identification.associate import best_plugin, fits
+from provisiond.identification.rules import Rule
+from provisiond.identification.support import Support
+from provisiond.identification.values import DeviceInfo
+from provisiond.model.operation import OperationProgress
+from provisiond.plugins.problems import Problem
+from provisiond.plugins.values import LoadedPlugin, PluginInfo
+from provisiond.provisioning.devices import Devices
+from provisiond.provisioning.directory import Directory
+from provisiond.provisioning.events import Events, PluginChanged
+from provisiond.provisioning.operations import Operations
+from provisiond.provisioning.parameters import Parameters
+from provisiond.provisioning.ports import PluginHost
+from provisiond.provisioning.rendering import Rendering
+from provisiond.store.operations import StoredOperation
+
+log = Logger()
+RESOURCE = "/pg_mgr/install"
+
+
+class Offer(Protocol):
+    """A plugin that a repository offers."""
+
+    @property
+    def capabilities(self) -> Mapping[str, Any]: ...
+    def localized(self, locale: str | None) -> dict[str, Any]: ...
+
+
+class PluginArchives(Protocol):
+    """Repositories and the installed plugins' directories (``packages.plugins.PluginPackages``)."""
+
+    def installable(self) -> Mapping[str, Offer]: ...
+    async def update(self, progress: OperationProgress) -> None: ...
+    async def install(self, plugin_id: str, progress: OperationProgress) -> None: ...
+    async def upgrade(self, plugin_id: str, progress: OperationProgress) -> None: ...
+    async def uninstall(self, plugin_id: str) -> None: ...
+
+
+class PluginRules(Protocol):
+    """Takes the rules of plugins (``identification.extract.Identifier``)."""
+
+    def use_plugin_rules(self, rules: Mapping[str, Sequence[Rule]]) -> None: ...
+
+    @property
+    def problems(self) -> Sequence[RuleProblem]: ...
+
+
+class RuleProblem(Protocol):
+    """A rule of a plugin that cannot be used."""
+
+    @property
+    def plugin(self) -> str: ...
+    @property
+    def sentence(self) -> str: ...
+
+
+class Hosting(PluginHost, Protocol):
+    """The plugin host with the problems it keeps."""
+
+    def problems(self) -> tuple[Problem, ...]: ...
+    def problem_of(self, plugin_id: str) -> str | None: ...
+    def note_problem(self, plugin_id: str, kind: str, sentence: str) -> None: ...
+
+
+class Plugins:
+    """Plugins: offered, installed, loaded; and their devices, that follow every change."""
+
+    def __init__(
+        self,
+        *,
+        host: Hosting,
+        archives: PluginArchives,
+        rules: PluginRules,
+        directory: Directory,
+        devices: Devices,
+        rendering: Rendering,
+        operations: Operations,
+        parameters: Parameters,
+        events: Events,
+    ) -> None:
+        self._host = host
+        self._archives = archives
+        self._rules = rules
+        self._directory = directory
+        self._devices = devices
+        self._rendering = rendering
+        self._operations = operations
+        self._parameters = parameters
+        self._events = events
+        self._busy: set[str] = set()
+
+    # What there is
+
+    def loaded(self) -> Mapping[str, LoadedPlugin]:
+        """Return the plugins that work, by id."""
+        return self._host.loaded()
+
+    def get(self, plugin_id: str) -> LoadedPlugin:
+        """Return a loaded plugin.
+
+        :raises NotFound: when it is not loaded.
+        """
+        plugin = self._host.loaded().get(plugin_id)
+        if plugin is None:
+            raise NotFound(f'plugin "{plugin_id}"')
+        return plugin
+
+    def info(self, plugin_id: str) -> dict[str, Any]:
+        """Return what a loaded plugin's ``plugin-info`` says, in the language of the parameter ``locale``.
+
+        :raises NotFound: when it is not loaded.
+        """
+        return self.get(plugin_id).info.localized(self._parameters.locale)
+
+    def installed(self) -> dict[str, dict[str, Any]]:
+        """Return every plugin on disk, with the member ``problem`` where it does not work, or only in part."""
+        shown: dict[str, dict[str, Any]] = {}
+        for plugin_id, info in sorted(self._host.installed().items()):
+            document = info.localized(self._parameters.locale) if isinstance(info, PluginInfo) else _UNREADABLE
+            problem = self._host.problem_of(plugin_id)
+            shown[plugin_id] = {**document, **({"problem": problem} if problem else {})}
+        return shown
+
+    def installable(self) -> dict[str, dict[str, Any]]:
+        """Return every plugin that the repositories offer; empty when they were never asked."""
+        locale = self._parameters.locale
+        return {plugin_id: offer.localized(locale) for plugin_id, offer in sorted(self._archives.installable().items())}
+
+    def fitting_installable(self, info: DeviceInfo) -> tuple[str, ...]:
+        """Return the ids of offered plugins that are not installed and fit a phone, the best first."""
+        installed = self._host.installed()
+        scores = {
+            plugin_id: fits(offer.capabilities, info)
+            for plugin_id, offer in self._archives.installable().items()
+            if plugin_id not in installed
+        }
+        fitting: list[str] = []
+        while (best := best_plugin({key: scores[key] for key in scores if key not in fitting})) is not None:
+            if scores[best] < Support.PROBABLE:
+                break
+            fitting.append(best)
+        return tuple(fitting)
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Return what is wrong with plugins."""
+        return self._host.problems()
+
+    # What can be done
+
+    async def update(self) -> StoredOperation:
+        """Ask the repositories what they offer, as an operation.
+
+        :raises InProgress: while an update is running.
+        :raises InvalidInput: when no repository is known.
+        """
+        if not self._parameters.get("plugin_server"):
+            raise InvalidInput("no plugin_server is configured")
+        return await self._begin("update", "", "update", lambda progress: self._archives.update(progress))
+
+    async def install(self, plugin_id: str) -> StoredOperation:
+        """Install and load a plugin and make its devices' files, as an operation.
+
+        :raises UnknownReference: when no repository offers it.
+        :raises InProgress: while it is being installed or upgraded.
+        :raises AlreadyExists: when it is installed already.
+        """
+        self._offered(plugin_id)
+        if plugin_id in self._host.installed():
+            raise AlreadyExists(f'plugin "{plugin_id}" is already installed')
+        return await self._begin("install", plugin_id, "install", partial(self._install, plugin_id))
+
+    async def upgrade(self, plugin_id: str) -> StoredOperation:
+        """Install the offered version over the installed one and load it, as an operation.
+
+        :raises UnknownReference: when no repository offers it, or it is not installed.
+        :raises InProgress: while it is being installed or upgraded.
+        """
+        self._offered(plugin_id)
+        self._installed(plugin_id)
+        return await self._begin("upgrade", plugin_id, "install", partial(self._upgrade, plugin_id))
+
+    async def uninstall(self, plugin_id: str) -> None:
+        """Remove a plugin; its devices keep its name and are no longer configured.
+
+        :raises UnknownReference: when it is not installed.
+        :raises InProgress: while it is being installed or upgraded.
+        """
+        self._installed(plugin_id)
+        self._take(plugin_id)
+        try:
+            await self._archives.uninstall(plugin_id)
+            await self._host.unload(plugin_id)
+        finally:
+            self._busy.discard(plugin_id)
+        self.changed([plugin_id], "uninstalled")
+
+    async def reload(self, plugin_id: str) -> None:
+        """Load a plugin again, or for the first time; its devices follow in the background.
+
+        :raises UnknownReference: when it is not installed.
+        :raises InProgress: while it is being installed or upgraded.
+        :raises PluginProblem: when it does not load.
+        """
+        self._installed(plugin_id)
+        self._take(plugin_id)
+        try:
+            await self._load(plugin_id, "reloaded")
+        finally:
+            self._busy.discard(plugin_id)
+
+    def changed(self, plugin_ids: Iterable[str], action: str) -> None:
+        """Let rules, files and listeners follow a change of the loaded plugins."""
+        self._rules.use_plugin_rules({plugin.id: plugin.rules for plugin in self._host.loaded().values()})
+        for problem in self._rules.problems:
+            self._host.note_problem(problem.plugin, "rule", problem.sentence)
+        chosen = tuple(plugin_ids)
+        self._rendering.mark(plugins=chosen)
+        for plugin_id in chosen:
+            self._events.publish(PluginChanged(plugin_id, action))
+
+    async def serve_unserved(self) -> int:
+        """Give a plugin to each device that has none and that a loaded plugin fits; return how many got one."""
+        served = 0
+        for device_id in self._directory.using_plugin(""):
+            device = self._directory.get(device_id)
+            if device is None or device.vendor is None:
+                continue
+            info = DeviceInfo(vendor=device.vendor, model=device.model, version=device.version, mac=device.mac)
+            plugin_id = best_plugin(await self._host.associate(info))
+            if plugin_id is not None and await self._devices.assign_plugin(device_id, plugin_id):
+                served += 1
+            await self._rendering.breathe()
+        return served
+
+    # Inside
+
+    async def _install(self, plugin_id: str, progress: OperationProgress) -> None:
+        await self._archives.install(plugin_id, progress)
+        await self._load(plugin_id, "installed")
+        await self._follow(plugin_id)
+
+    async def _upgrade(self, plugin_id: str, progress: OperationProgress) -> None:
+        try:
+            await self._archives.upgrade(plugin_id, progress)
+        finally:
+            # Also when the old version was put back: what is loaded is what lies on disk.
+            await self._load(plugin_id, "upgraded")
+        await self._follow(plugin_id)
+
+    async def _load(self, plugin_id: str, action: str) -> None:
+        try:
+            await self._host.load(plugin_id)
+        except PluginProblem:
+            self.changed([plugin_id], "failed")
+            raise
+        self.changed([plugin_id], action)
+
+    async def _follow(self, plugin_id: str) -> None:
+        """Make the files of the plugin's devices, and of those that it serves from now on."""
+        await self.serve_unserved()
+        await self._rendering.refreshed(self._directory.using_plugin(plugin_id))
+
+    async def _begin(
+        self, word: str, plugin_id: str, label: str, work: Callable[[OperationProgress], Any]
+    ) -> StoredOperation:
+        self._take(plugin_id)
+
+        async def whole(progress: OperationProgress) -> None:
+            try:
+                await work(progress)
+            finally:
+                self._busy.discard(plugin_id)
+
+        try:
+            return await self._operations.start(f"{RESOURCE}/{word}", whole, label)
+        except BaseException:
+            self._busy.discard(plugin_id)
+            raise
+
+    def _take(self, plugin_id: str) -> None:
+        if plugin_id in self._busy:
+            what = f'plugin "{plugin_id}" is being installed or upgraded' if plugin_id else "an update is running"
+            raise InProgress(f"{what} already")
+        self._busy.add(plugin_id)
+
+    def _offered(self, plugin_id: str) -> None:
+        if plugin_id not in self._archives.installable():
+            raise UnknownReference(f'plugin "{plugin_id}" is not in any repository')
+
+    def _installed(self, plugin_id: str) -> None:
+        if plugin_id not in self._host.installed():
+            raise UnknownReference(f'plugin "{plugin_id}" is not installed')
+
+
+_UNREADABLE: dict[str, Any] = {"version": "", "description": "", "capabilities": {}}
