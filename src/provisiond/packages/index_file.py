@@ -11,12 +11,11 @@ from attrs import field, frozen
 
 from provisiond.errors import PackageProblem
 from provisiond.packages.digests import DIGEST_LENGTHS
-from provisiond.packages.plugin_archive import checked_info
+from provisiond.packages.plugin_archive import checked_info, is_plugin_id
 from provisiond.packages.problems import RepositoryProblem
 from provisiond.packages.wanted import WantedFile, check_file_name
 
 MAX_INDEX_SIZE = 64 << 20
-_PLUGIN_ID = re.compile(r"[A-Za-z0-9_+~-][A-Za-z0-9_+.~-]{0,127}")
 _HEX = re.compile(r"[0-9a-fA-F]+")
 _DIGEST_KEYS: Sequence[tuple[str, str]] = (("sha1sum", "sha1"), ("sha256sum", "sha256"), ("sha256", "sha256"))
 
@@ -106,7 +105,7 @@ def parse_index(data: bytes, repository: str) -> Index:
 
 
 def _entry(plugin_id: str, document: object, repository: str) -> IndexEntry:
-    if not _PLUGIN_ID.fullmatch(plugin_id):
+    if not is_plugin_id(plugin_id):
         raise PackageProblem("this cannot be the id of a plugin")
     if not isinstance(document, dict):
         raise PackageProblem("the entry must be a JSON object")

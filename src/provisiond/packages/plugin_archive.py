@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,12 @@ from provisiond.packages.problems import ArchiveProblem
 INFO_NAME = "plugin-info"
 ARCHIVE_SUFFIXES = (".tar.bz2", ".tar.gz", ".tgz", ".tar.xz")
 _LARGEST_INFO = 1 << 20
+_PLUGIN_ID = re.compile(r"[A-Za-z0-9_+~-][A-Za-z0-9_+.~-]{0,127}")
+
+
+def is_plugin_id(text: str) -> bool:
+    """Tell whether a plugin, and so a directory, may have this name."""
+    return _PLUGIN_ID.fullmatch(text) is not None
 
 
 def checked_info(document: object) -> Mapping[str, Any]:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from provisiond.packages.archives import PLUGIN_LIMITS, Usage, remove_tree
-from provisiond.packages.plugin_archive import unpack_plugin
+from provisiond.packages.plugin_archive import is_plugin_id, unpack_plugin
 from provisiond.packages.problems import InstallationProblem, disk_sentence
 
 CARRIED = ("templates", "cache", "installed", "tftpboot", "config.json")
@@ -45,7 +45,7 @@ class PluginTrees:
 
     def is_installed(self, plugin_id: str) -> bool:
         """Tell whether a plugin of this id is there, loadable or not."""
-        return not plugin_id.startswith(".") and self.installed(plugin_id).is_dir()
+        return is_plugin_id(plugin_id) and self.installed(plugin_id).is_dir()
 
     def unpack(self, archive: Path, plugin_id: str, version: str) -> Path:
         """Return a new tree, beside the installed ones, made of an archive.

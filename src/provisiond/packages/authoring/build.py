@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -16,10 +15,10 @@ from attrs import define, field, frozen
 from provisiond.errors import PackageProblem
 from provisiond.packages.archives import remove_tree, shown
 from provisiond.packages.packing import source_time
+from provisiond.packages.plugin_archive import is_plugin_id
 
 BUILD_SCRIPT = "build.py"
 STANDARD_DIRECTORIES = ("var", "var/cache", "var/installed", "var/templates", "var/tftpboot")
-PLUGIN_ID = re.compile(r"[A-Za-z0-9_+~-][A-Za-z0-9_+.~-]{0,127}")
 _STAGING = ".building-"
 
 BuildFunction = Callable[[str], object]
@@ -70,7 +69,7 @@ def read_targets(family: Path) -> dict[str, Target]:
         def register(function: BuildFunction) -> BuildFunction:
             if target_id in targets:
                 raise PackageProblem(f"{family.name}: the target {shown(target_id)} is declared twice")
-            if not PLUGIN_ID.fullmatch(plugin_id):
+            if not is_plugin_id(plugin_id):
                 raise PackageProblem(f"{family.name}: {shown(plugin_id)} cannot be the id of a plugin")
             targets[target_id] = Target(target_id, plugin_id, std_dirs, function)
             return function
