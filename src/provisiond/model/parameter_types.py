@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import zoneinfo
 from collections.abc import Callable, Collection
 from functools import cache
+from importlib.resources import files
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from attrs import frozen
 
@@ -108,7 +109,8 @@ def _locale(value: Any) -> str:
 
 @cache
 def _zones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones())
+    # Not zoneinfo.available_timezones(): that walks hundreds of files, and names files that are no zones.
+    return frozenset(files("tzdata").joinpath("zones").read_text("utf-8").split())
 
 
 def _timezone(value: Any) -> str:
@@ -118,9 +120,18 @@ def _timezone(value: Any) -> str:
 
 
 def _base_url(value: Any) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"https?://[^\s/?#]+(?:[/?#]\S*)?", value, re.IGNORECASE):
-        raise ValueError("must be an http or https URL with a host")
-    return value
+    if isinstance(value, str) and not re.search(r"[\s\x00-\x1f\x7f]", value) and _has_web_host(value):
+        return value
+    raise ValueError("must be an http or https URL with a host")
+
+
+def _has_web_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _texts(value: Any) -> list[str]:

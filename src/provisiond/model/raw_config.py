@@ -227,12 +227,12 @@ def _with_defaults(raw: dict[str, Any]) -> dict[str, Any]:
     if raw.get("syslog_enabled"):
         raw.setdefault("syslog_port", 514)
         raw.setdefault("syslog_level", "warning")
-    if raw.get("sip_proxy_ip"):
-        raw.setdefault("sip_registrar_ip", raw["sip_proxy_ip"])
+    if raw.get("sip_proxy_ip") and not raw.get("sip_registrar_ip"):
+        raw["sip_registrar_ip"] = raw["sip_proxy_ip"]
     for line in raw["sip_lines"].values():
-        if "proxy_ip" in line:
-            line.setdefault("registrar_ip", line["proxy_ip"])
-        if "username" in line:
+        if line.get("proxy_ip") and not line.get("registrar_ip"):
+            line["registrar_ip"] = line["proxy_ip"]
+        if line.get("username"):
             line.setdefault("auth_username", line["username"])
     for key in raw["funckeys"].values():
         key.setdefault("line", 1)
