@@ -11,14 +11,18 @@ from provisiond.model.config import Config
 
 def laid_over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``upper`` laid over ``lower``: objects merge, anything else replaces. Neither is changed."""
-    result = {key: copy.deepcopy(value) for key, value in lower.items()}
+    result = copy.deepcopy(dict(lower))
+    _lay(result, upper)
+    return result
+
+
+def _lay(result: dict[str, Any], upper: Mapping[str, Any]) -> None:
     for key, value in upper.items():
         below = result.get(key)
-        if isinstance(value, Mapping) and isinstance(below, Mapping):
-            result[key] = laid_over(below, value)
+        if isinstance(value, Mapping) and isinstance(below, dict):
+            _lay(below, value)
         else:
             result[key] = copy.deepcopy(value)
-    return result
 
 
 def order_of(config_id: str, parents_of: Callable[[str], Iterable[str] | None]) -> list[str]:
@@ -61,9 +65,9 @@ def merged(base: Mapping[str, Any], config_id: str, lookup: Callable[[str], Conf
     order = order_of(config_id, parents_of)
     if not order:
         return None
-    result = laid_over({}, base)
+    result = copy.deepcopy(dict(base))
     for each in order:
-        result = laid_over(result, found[each].raw_config)
+        _lay(result, found[each].raw_config)
     return result
 
 
