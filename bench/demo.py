@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.phones import Boot, Phone, boot_all
+from bench.phones import Boot, Phone, boot_all, vendor_class
 from bench.server import ROOT, Rest, Server, free_port, write_settings
 
 REPOSITORY = ROOT / "build" / "repository"
@@ -85,6 +85,16 @@ def prepare(rest: Rest) -> list[str]:
     return plugins
 
 
+def report_leases(rest: Rest) -> None:
+    """Tell the server what a DHCP server would tell it of these phones."""
+    for phone in PHONES:
+        sent = vendor_class(phone)
+        if sent is not None:
+            option = "060" + ".".join(f"{byte:02x}" for byte in sent.encode("latin-1"))
+            lease = {"op": "commit", "ip": phone.address, "mac": phone.mac, "options": [option]}
+            rest.call("POST", "/dev_mgr/dhcpinfo", {"dhcp_info": lease})
+
+
 def device_of(rest: Rest, phone: Phone) -> dict[str, Any]:
     """Return the device that the server made of this phone."""
     found = rest.get("/dev_mgr/devices?q=%7B%22mac%22:%22" + phone.mac + "%22%7D")["devices"]
@@ -145,6 +155,7 @@ def main() -> int:
         console.print(f"provisiond serves REST on {rest_port}, HTTP on {http}, TFTP on {tftp}; state in {directory}")
         rest = server.rest(rest_port)
         console.print(f"installed: {', '.join(prepare(rest))}")
+        report_leases(rest)
         boots = boot_all(PHONES, http=http, tftp=tftp)
         good = show(console, rest, boots)
     except Exception as error:

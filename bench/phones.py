@@ -73,6 +73,13 @@ def _filled(template: str, values: Mapping[str, str]) -> str:
     return re.sub(r"\{(\w+)\}", lambda match: values.get(match.group(1), match.group(0)), template)
 
 
+def vendor_class(phone: Phone) -> str | None:
+    """Return what the phone puts into DHCP option 60, or None."""
+    sequence = sequences()[phone.sequence]
+    sent = (sequence["dhcp"].get("sends") or {}).get(60)
+    return None if sent is None else _filled(sent, _placeholders(phone, sequence))
+
+
 def _curl(arguments: list[str]) -> bytes | None:
     done = subprocess.run(
         ["curl", "--silent", "--show-error", "--fail", "--max-time", "20", *arguments],
