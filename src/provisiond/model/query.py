@@ -170,24 +170,22 @@ def projected(document: Mapping[str, Any], fields: Iterable[str] | None) -> dict
     if fields is None:
         return dict(document)
     result: dict[str, Any] = {"id": document["id"]} if "id" in document else {}
-    for key in fields:
-        _copy_path(document, result, key.split("."))
+    paths = {tuple(key.split(".")): None for key in fields}
+    for path in paths:
+        # A part of what is shown as a whole anyway adds nothing.
+        if not any(path[:length] in paths for length in range(1, len(path))):
+            _copy_path(document, result, path)
     return result
 
 
-def _copy_path(source: Any, target: dict[str, Any], steps: list[str]) -> None:
-    for step in steps[:-1]:
-        if not isinstance(source, Mapping) or step not in source or not isinstance(source[step], Mapping):
+def _copy_path(source: Any, target: dict[str, Any], path: tuple[str, ...]) -> None:
+    for step in path:
+        if not isinstance(source, Mapping) or step == "" or step not in source:
             return
         source = source[step]
-    if not isinstance(source, Mapping) or steps[-1] not in source:
-        return
-    for step in steps[:-1]:
-        inner = target.setdefault(step, {})
-        if not isinstance(inner, dict):
-            return
-        target = inner
-    target.setdefault(steps[-1], source[steps[-1]])
+    for step in path[:-1]:
+        target = target.setdefault(step, {})
+    target[path[-1]] = source
 
 
 def selected(documents: Iterable[Mapping[str, Any]], query: Query) -> list[dict[str, Any]]:
@@ -259,5 +257,5 @@ def parse_query(arguments: Mapping[str, str]) -> Query:
         skip=_whole_number(arguments, "skip"),
         limit=_whole_number(arguments, "limit"),
         sort=sort,
-        descending=order == "DESC",
+        descending=sort is not None and order == "DESC",
     )
