@@ -32,7 +32,7 @@ def _proxy(value: str) -> str:
 
 
 def _https_proxy(value: str) -> str:
-    if "://" in value or re.search(r"\s|/", value) or not _parts(f"//{value}").hostname:
+    if "://" in value or re.search(r"[\s/?#]", value) or not _parts(f"//{value}").hostname:
         raise ValueError("must be of the form host:port")
     return value
 

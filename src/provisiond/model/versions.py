@@ -12,11 +12,17 @@ _EARLY: Final = {"dev": -5, "alpha": -4, "beta": -3, "pre": -2, "rc": -1}
 _END: Final = (0, 0, "")
 
 Token = tuple[int, int, str]
+"""Rank of the kind of token, number of digits, text: numbers without leading zeros compare by length, then text."""
+
+
+def _number(digits: str) -> Token:
+    digits = digits.lstrip("0")
+    return (2, len(digits), digits)
 
 
 def _ranked(token: str) -> Token:
     if token[0] in "0123456789":
-        return (2, int(token[:4000]), "")
+        return _number(token)
     return (_EARLY[token], 0, "") if token in _EARLY else (1, 0, token)
 
 
@@ -39,8 +45,8 @@ class VersionKey:
     def __init__(self, text: str) -> None:
         lowered = text.lower()
         epoch = _EPOCH.fullmatch(lowered)
-        number, rest = (int(epoch[1][:4000]), epoch[2]) if epoch else (0, lowered)
-        self._key = (1, number, _tokens(rest)) if text.strip() else (0, 0, ())
+        number, rest = (epoch[1], epoch[2]) if epoch else ("0", lowered)
+        self._key = (1, _number(number), _tokens(rest)) if text.strip() else (0, _END, ())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, VersionKey) and self._key == other._key
