@@ -186,7 +186,7 @@ class Downloads:
             try:
                 return await self._over_http(download)
             except LeadsToFtp as elsewhere:
-                return await self._over_ftp(evolve(download, url=elsewhere.url))
+                return await self._over_ftp(evolve(download, url=elsewhere.url, credentials=elsewhere.credentials))
         finally:
             await self.run(download.partial.close)
 

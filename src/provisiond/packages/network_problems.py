@@ -8,7 +8,7 @@ from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.web.client import PartialDownloadError, RequestTransmissionFailed, ResponseFailed, ResponseNeverReceived
 
 from provisiond.packages.problems import DownloadProblem
-from provisiond.packages.urls import public_url
+from provisiond.packages.urls import Credentials, public_url
 
 
 class NetworkProblem(DownloadProblem):
@@ -32,9 +32,10 @@ class LeadsToFtp(DownloadProblem):
 
     code = "download-failed"
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, credentials: Credentials | None) -> None:
         super().__init__(f"{public_url(url)} is on an FTP server")
         self.url = url
+        self.credentials = credentials
 
 
 def told(error: BaseException, url: str) -> DownloadProblem | None:

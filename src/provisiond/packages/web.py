@@ -114,7 +114,7 @@ class WebClient:
     async def _final_response(self, request: _Request, watch: Watch) -> IResponse:
         for _ in range(MAX_REDIRECTS + 2):
             if request.url.startswith("ftp:") and not self.proxies().get("ftp"):
-                raise LeadsToFtp(request.url)
+                raise LeadsToFtp(request.url, request.credentials if request.is_at_origin() else None)
             response = await self._response(request, watch)
             if response.code == 401 and request.answer_challenge(response):
                 await _discard(response)
@@ -178,13 +178,16 @@ class _Request:
 
     def sent_headers(self) -> dict[str, str]:
         own = {"User-Agent": f"provisiond/{__version__}", **self.headers}
-        if self._authorization and same_origin(self.url, self._origin):
+        if self._authorization and self.is_at_origin():
             own["Authorization"] = self._authorization
         return own
 
+    def is_at_origin(self) -> bool:
+        return same_origin(self.url, self._origin)
+
     def answer_challenge(self, response: IResponse) -> bool:
         """Prepare to ask again with credentials; False when that would not help."""
-        if self.credentials is None or self._authorization or not same_origin(self.url, self._origin):
+        if self.credentials is None or self._authorization or not self.is_at_origin():
             return False
         challenges = [value.decode("latin-1") for value in response.headers.getRawHeaders(b"www-authenticate") or ()]
         self._authorization = authorization_for(challenges, self.credentials, self.method, self.url)
