@@ -43,23 +43,7 @@ class Metrics:
             ["method", "status"],
             registry=self.registry,
         )
-        self.renders = Counter(
-            "provisiond_renders", "Renderings of a device's files, by outcome", ["outcome"], registry=self.registry
-        )
-        self.render_seconds = Histogram(
-            "provisiond_render_seconds", "Time of rendering one device's files", buckets=_FAST, registry=self.registry
-        )
-        self.render_queue = Gauge(
-            "provisiond_render_queue", "Devices that wait for rendering in the background", registry=self.registry
-        )
         self.devices = Gauge("provisiond_devices", "Known devices", registry=self.registry)
-        self.plugin_problems = Counter(
-            "provisiond_plugin_problems",
-            "Problems of plugins, by plugin and kind",
-            ["plugin", "kind"],
-            registry=self.registry,
-        )
-        self.operations = Gauge("provisiond_operations_running", "Operations that are running", registry=self.registry)
         self.reactor_lag = Gauge(
             "provisiond_reactor_lag_seconds", "How late the reactor's last tick was", registry=self.registry
         )

@@ -141,7 +141,6 @@ class TftpSettings(Section):
     max_window_size: Annotated[int, Field(ge=1, le=64)] = 64
     max_transfers: Annotated[int, Field(ge=1, le=100_000)] = 10_000
     max_transfers_per_peer: Annotated[int, Field(ge=1, le=100_000)] = 100
-    single_port: bool = False
 
 
 class DatabaseSettings(Section):
