@@ -2,36 +2,28 @@
 
 from typing import ClassVar
 
+from provisiond.sdk import Support
+
 from .common import Generation, SccpPlugin
 
-SMALL, LINE31, LINE41, LINE42, LINE45, LINE70, LINE75 = (
-    f"SCCP{number}.9-0-3S" for number in (11, 31, 41, 42, 45, 70, 75)
-)
+_IMAGES = {
+    "SCCP11": ("7906G", "7911G"),
+    "SCCP31": ("7931G",),
+    "SCCP41": ("7941G", "7941G-GE", "7961G", "7961G-GE"),
+    "SCCP42": ("7942G", "7962G"),
+    "SCCP45": ("7945G", "7965G"),
+    "SCCP70": ("7970G", "7971G", "7971G-GE"),
+    "SCCP75": ("7975G",),
+}
 
 
 class Sccp903(SccpPlugin):
     """The phones of the second and third generation."""
 
     generation: ClassVar[Generation] = Generation(
-        release="9.0",
-        serves_unnamed=True,
-        loads={
-            "7906G": SMALL,
-            "7911G": SMALL,
-            "7931G": LINE31,
-            "7941G": LINE41,
-            "7941G-GE": LINE41,
-            "7942G": LINE42,
-            "7945G": LINE45,
-            "7961G": LINE41,
-            "7961G-GE": LINE41,
-            "7962G": LINE42,
-            "7965G": LINE45,
-            "7970G": LINE70,
-            "7971G": LINE70,
-            "7971G-GE": LINE70,
-            "7975G": LINE75,
-        },
+        loads={model: f"{image}.9-0-3S" for image, models in _IMAGES.items() for model in models},
+        charset="utf-8",
+        unnamed_support=Support.PROBABLE + 10,
     )
 
 

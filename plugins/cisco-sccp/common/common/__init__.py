@@ -1,5 +1,6 @@
 """What all plugins for Cisco phones that speak SCCP have in common."""
 
-from .plugin import Generation, SccpPlugin
+from .models import Generation
+from .plugin import SccpPlugin
 
 __all__ = ["Generation", "SccpPlugin"]

@@ -3,87 +3,78 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
-from provisiond.sdk.timezones import rules
+from provisiond.sdk.timezones import ZoneRules, rules
 
-UTC_NAME = "Greenwich Standard Time"
-
-_BY_NAME: Mapping[str, str] = {
-    **dict.fromkeys(
-        ("Europe/Paris", "Europe/Brussels", "Europe/Madrid", "Europe/Copenhagen"), "Romance Standard/Daylight Time"
-    ),
-    **dict.fromkeys(
-        ("Europe/Prague", "Europe/Budapest", "Europe/Warsaw", "Europe/Belgrade"),
-        "Central Europe Standard/Daylight Time",
-    ),
-    **dict.fromkeys(("Europe/Athens", "Europe/Bucharest", "Europe/Istanbul"), "GTB Standard/Daylight Time"),
-    "Asia/Jerusalem": "Jerusalem Standard/Daylight Time",
-    "Africa/Cairo": "Egypt Standard/Daylight Time",
-    "Asia/Taipei": "Taipei Standard Time",
-    "Australia/Hobart": "Tasmania Standard/Daylight Time",
-    "Pacific/Guam": "West Pacific Standard Time",
-    "America/Mexico_City": "Central America Standard Time",
-    "America/Phoenix": "US Mountain Standard Time",
-    "America/Regina": "Canada Central Standard Time",
-}
-_WITH_SAVING: Mapping[int, str] = {
-    -540: "Alaskan Standard/Daylight Time",
-    -480: "Pacific Standard/Daylight Time",
-    -420: "Mountain Standard/Daylight Time",
-    -360: "Central Standard/Daylight Time",
-    -300: "Eastern Standard/Daylight Time",
-    -240: "Atlantic Standard/Daylight Time",
-    -210: "Newfoundland Standard/Daylight Time",
-    -180: "E. South America Standard/Daylight Time",
-    -120: "Mid-Atlantic Standard/Daylight Time",
-    -60: "Azores Standard/Daylight Time",
-    0: "GMT Standard/Daylight Time",
-    60: "W. Europe Standard/Daylight Time",
-    120: "E. Europe Standard/Daylight Time",
-    180: "Russian Standard/Daylight Time",
-    210: "Iran Standard/Daylight Time",
-    240: "Caucasus Standard/Daylight Time",
-    570: "Cen. Australia Standard/Daylight Time",
-    600: "AUS Eastern Standard/Daylight Time",
-    720: "New Zealand Standard/Daylight Time",
-}
-_WITHOUT_SAVING: Mapping[int, str] = {
-    -720: "Dateline Standard Time",
-    -660: "Samoa Standard Time",
-    -600: "Hawaiian Standard Time",
-    -420: "US Mountain Standard Time",
-    -360: "Canada Central Standard Time",
-    -300: "SA Pacific Standard Time",
-    -240: "SA Western Standard Time",
-    -180: "SA Eastern Standard Time",
-    0: UTC_NAME,
-    120: "South Africa Standard Time",
-    180: "Saudi Arabia Standard Time",
-    240: "Arabian Standard Time",
-    270: "Afghanistan Standard Time",
-    300: "West Asia Standard Time",
-    330: "India Standard Time",
-    360: "Central Asia Standard Time",
-    420: "SE Asia Standard Time",
-    480: "China Standard/Daylight Time",
-    540: "Tokyo Standard Time",
-    570: "AUS Central Standard Time",
-    600: "E. Australia Standard Time",
-    660: "Central Pacific Standard Time",
-    720: "Fiji Standard Time",
-}
+# By offset from UTC in minutes: names and a zone that keeps the same rules, the preferred one first. A name without a
+# zone has no daylight saving. "W. Europe" is the one name of its offset on whose meaning all firmware agrees.
+_NAMES: Mapping[int, tuple[tuple[str, str], ...]] = MappingProxyType(
+    {
+        -720: (("Dateline Standard Time", ""),),
+        -660: (("Samoa Standard Time", ""),),
+        -600: (("Hawaiian Standard Time", ""),),
+        -540: (("Alaskan Standard/Daylight Time", "America/Anchorage"),),
+        -480: (("Pacific Standard/Daylight Time", "America/Los_Angeles"),),
+        -420: (("Mountain Standard/Daylight Time", "America/Denver"), ("US Mountain Standard Time", "")),
+        -360: (("Central Standard/Daylight Time", "America/Chicago"), ("Canada Central Standard Time", "")),
+        -300: (("Eastern Standard/Daylight Time", "America/New_York"), ("SA Pacific Standard Time", "")),
+        -240: (("Atlantic Standard/Daylight Time", "America/Halifax"), ("SA Western Standard Time", "")),
+        -210: (("Newfoundland Standard/Daylight Time", "America/St_Johns"),),
+        -180: (("SA Eastern Standard Time", ""),),
+        -120: (("Mid-Atlantic Standard/Daylight Time", "America/Nuuk"),),
+        -60: (("Azores Standard/Daylight Time", "Atlantic/Azores"),),
+        0: (("GMT Standard/Daylight Time", "Europe/London"), ("Greenwich Standard Time", "")),
+        60: (("W. Europe Standard/Daylight Time", "Europe/Berlin"),),
+        120: (
+            ("GTB Standard/Daylight Time", "Europe/Athens"),
+            ("Egypt Standard/Daylight Time", "Africa/Cairo"),
+            ("Jerusalem Standard/Daylight Time", "Asia/Jerusalem"),
+            ("South Africa Standard Time", ""),
+        ),
+        180: (("Saudi Arabia Standard Time", ""),),
+        210: (("Iran Standard/Daylight Time", ""),),
+        240: (("Arabian Standard Time", ""),),
+        270: (("Afghanistan Standard Time", ""),),
+        300: (("West Asia Standard Time", ""),),
+        330: (("India Standard Time", ""),),
+        360: (("Central Asia Standard Time", ""),),
+        420: (("SE Asia Standard Time", ""),),
+        480: (("Taipei Standard Time", ""),),
+        540: (("Tokyo Standard Time", ""),),
+        570: (("Cen. Australia Standard/Daylight Time", "Australia/Adelaide"), ("AUS Central Standard Time", "")),
+        600: (("AUS Eastern Standard/Daylight Time", "Australia/Sydney"), ("E. Australia Standard Time", "")),
+        660: (("Central Pacific Standard Time", ""),),
+        720: (("New Zealand Standard/Daylight Time", "Pacific/Auckland"), ("Fiji Standard Time", "")),
+    }
+)
+_BY_ZONE: Mapping[str, str] = MappingProxyType(
+    {
+        "Asia/Shanghai": "China Standard/Daylight Time",
+        "Australia/Hobart": "Tasmania Standard/Daylight Time",
+        "Pacific/Guam": "West Pacific Standard Time",
+    }
+)
 
 
 def zone_name(timezone: str, year: int) -> str:
-    """Return the phones' name of a zone; where they know none with its offset and saving, the nearest offset's.
+    """Return the phones' name of a zone, the one with the same rules if there is one.
 
-    :param timezone: name of the zone database; empty means UTC.
+    Else it is one with the same offset, then the nearest offset: what the display shows is then the best the firmware
+    can do, and a call manager that sends the time corrects it.
+
+    :param timezone: name in the zone database, or an alias of one.
+    :raises PluginProblem: when the system's zone data have no such zone.
     """
-    if not timezone:
-        return UTC_NAME
-    if timezone in _BY_NAME:
-        return _BY_NAME[timezone]
+    if timezone in _BY_ZONE:
+        return _BY_ZONE[timezone]
     zone = rules(timezone, year)
-    table = _WITH_SAVING if zone.daylight is not None else _WITHOUT_SAVING
-    nearest = min(table, key=lambda minutes: (abs(minutes - zone.offset_minutes), minutes))
-    return table[nearest]
+    names = _NAMES[min(_NAMES, key=lambda minutes: (abs(minutes - zone.offset_minutes), minutes))]
+    saves = zone.daylight is not None
+    alike = [name for name, like in names if _has_same_rules(zone, like, year)]
+    similar = [name for name, like in names if bool(like) == saves]
+    return (*alike, *similar, names[0][0])[0]
+
+
+def _has_same_rules(zone: ZoneRules, like: str, year: int) -> bool:
+    return zone.daylight == (rules(like, year).daylight if like else None)

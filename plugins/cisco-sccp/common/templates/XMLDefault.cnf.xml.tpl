@@ -2,7 +2,7 @@
 <Default>
   <callManagerGroup>
     <members>
-{% for manager in managers %}
+      {% for manager in call_managers %}
       <member priority="{{ manager.priority }}">
         <callManager>
           <ports>
@@ -11,12 +11,12 @@
           <processNodeName>{{ manager.ip }}</processNodeName>
         </callManager>
       </member>
-{% endfor %}
+      {% endfor %}
     </members>
   </callManagerGroup>
-{% for each in loads %}
-  <loadInformation{{ each.number }}>{{ each.load }}</loadInformation{{ each.number }}>
-{% endfor %}
+  {% for each in loads %}
+  <{{ each.element }} model="{{ each.model }}">{{ each.load }}</{{ each.element }}>
+  {% endfor %}
   <authenticationURL></authenticationURL>
   <directoryURL></directoryURL>
   <idleURL></idleURL>

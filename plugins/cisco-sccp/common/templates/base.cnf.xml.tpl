@@ -1,24 +1,30 @@
 <?xml version="1.0" encoding="UTF-8"?>
+<!-- {{ device_name }} -->
 <device>
   <deviceProtocol>SCCP</deviceProtocol>
-  <sshUserId>{{ user_username }}</sshUserId>
-  <sshPassword>{{ user_password }}</sshPassword>
+  {% block accounts %}
+  <sshUserId>{{ ssh.name if ssh }}</sshUserId>
+  <sshPassword>{{ ssh.password if ssh }}</sshPassword>
+  {% endblock %}
   <devicePool>
+    {% block clock %}
     <dateTimeSetting>
-      <dateTemplate>{% if language.code == "en" %}M/D/YA{% else %}D/M/Y{% endif %}</dateTemplate>
-      <timeZone>{{ zone }}</timeZone>
-{% if ntp_ip %}
+      <dateTemplate>{{ clock.date_template }}</dateTemplate>
+      <timeZone>{{ clock.zone }}</timeZone>
       <ntps>
+        {% if clock.server %}
         <ntp>
-          <name>{{ ntp_ip }}</name>
+          <name>{{ clock.server }}</name>
           <ntpMode>Unicast</ntpMode>
         </ntp>
+        {% endif %}
       </ntps>
-{% endif %}
     </dateTimeSetting>
+    {% endblock %}
+    {% block call_managers %}
     <callManagerGroup>
       <members>
-{% for manager in managers %}
+        {% for manager in call_managers %}
         <member priority="{{ manager.priority }}">
           <callManager>
             <ports>
@@ -27,50 +33,78 @@
             <processNodeName>{{ manager.ip }}</processNodeName>
           </callManager>
         </member>
-{% endfor %}
+        {% endfor %}
       </members>
     </callManagerGroup>
+    <srstInfo>
+      <srstOption>Disable</srstOption>
+    </srstInfo>
+    {% endblock %}
   </devicePool>
   <commonProfile>
-    <phonePassword>{{ admin_password }}</phonePassword>
+    <phonePassword>{{ password }}</phonePassword>
+    <backgroundImageAccess>true</backgroundImageAccess>
     <callLogBlfEnabled>2</callLogBlfEnabled>
   </commonProfile>
-  <versionStamp>{{ version_stamp }}</versionStamp>
+  {% block firmware %}
   <loadInformation>{{ load }}</loadInformation>
+  {% endblock %}
   <vendorConfig>
+    {% block vendor_config %}
     <settingsAccess>1</settingsAccess>
     <webAccess>0</webAccess>
-    <sshAccess>{% if user_username %}0{% else %}1{% endif %}</sshAccess>
+    <sshAccess>{{ 0 if ssh else 1 }}</sshAccess>
+    <disableSpeaker>false</disableSpeaker>
+    <disableSpeakerAndHeadset>false</disableSpeakerAndHeadset>
+    <enableGroupListen>true</enableGroupListen>
     <pcPort>0</pcPort>
     <garp>1</garp>
     <voiceVlanAccess>0</voiceVlanAccess>
     <spanToPCPort>1</spanToPCPort>
-{% if vlan_id != "" %}
-    <adminVlanId>{{ vlan_id }}</adminVlanId>
-{% endif %}
-{% if pc_vlan_id != "" %}
-    <pcPortVlanId>{{ pc_vlan_id }}</pcPortVlanId>
-{% endif %}
-{% if syslog_ip %}
-    <logServer>{{ syslog_ip }}</logServer>
-{% endif %}
+    <loggingDisplay>1</loggingDisplay>
+    {% if vlan %}
+    <adminVlanId>{{ vlan.id }}</adminVlanId>
+    {% if vlan.pc_port is not none %}
+    <pcPortVlanId>{{ vlan.pc_port }}</pcPortVlanId>
+    {% endif %}
+    {% endif %}
+    {% if syslog %}
+    <logServer>{{ syslog }}</logServer>
+    {% endif %}
+    {% endblock %}
   </vendorConfig>
+  <versionStamp>{{ version }}</versionStamp>
+  {% block locale %}
+  {% if language %}
   <userLocale>
     <name>{{ language.name }}</name>
     <langCode>{{ language.code }}</langCode>
-    <winCharSet>utf-8</winCharSet>
+    <winCharSet>{{ charset }}</winCharSet>
   </userLocale>
-  <networkLocale>{{ language.tones }}</networkLocale>
+  {% endif %}
+  {% if tones %}
+  <networkLocale>{{ tones }}</networkLocale>
   <networkLocaleInfo>
-    <name>{{ language.tones }}</name>
+    <name>{{ tones }}</name>
   </networkLocaleInfo>
+  {% endif %}
+  {% endblock %}
+  <deviceSecurityMode>1</deviceSecurityMode>
+  {% block services %}
   <idleTimeout>0</idleTimeout>
   <authenticationURL></authenticationURL>
   <directoryURL>{{ directory_url }}</directoryURL>
   <idleURL></idleURL>
   <informationURL></informationURL>
   <messagesURL></messagesURL>
-  <messagesNumber>{{ voicemail }}</messagesNumber>
   <proxyServerURL></proxyServerURL>
   <servicesURL></servicesURL>
+  {% endblock %}
+  <dscpForSCCPPhoneConfig>96</dscpForSCCPPhoneConfig>
+  <dscpForSCCPPhoneServices>0</dscpForSCCPPhoneServices>
+  <dscpForCm2Dvce>96</dscpForCm2Dvce>
+  <capfAuthMode>0</capfAuthMode>
+  <encrConfig>false</encrConfig>
+  {% block suffix %}
+  {% endblock %}
 </device>
