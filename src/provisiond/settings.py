@@ -98,22 +98,11 @@ class GeneralSettings(Section):
     repositories: list[RepositorySettings] = []
     plugin_pins: dict[str, str] = {}
     repository_keys: list[str] = []
-    firmware_mirror: str | None = None
     cache_plugin: bool = True
     base_raw_config: dict[str, Any] = {}
     advertised_ip: Annotated[str, AfterValidator(_ipv4)] | None = None
     advertised_http_url: HttpUrl | None = None
     provisioning_key_in_urls: bool = False
-    conflict_rule: Literal["natural", "string"] = "natural"
-    development: bool = False
-
-
-class AuthSettings(Section):
-    """Section ``rest_api.auth``: an optional external service that checks tokens."""
-
-    url: HttpUrl | None = None
-    cache_seconds: Annotated[int, Field(ge=0, le=300)] = 10
-    timeout_seconds: Annotated[int, Field(ge=1, le=60)] = 5
 
 
 class RestApiSettings(Section):
@@ -121,7 +110,6 @@ class RestApiSettings(Section):
 
     listen: Endpoint = "tcp:8666:interface=127.0.0.1"
     max_body: Annotated[int, Field(ge=1024, le=1024 * MEBIBYTE)] = 16 * MEBIBYTE
-    auth: AuthSettings = AuthSettings()
 
 
 class HttpSettings(Section):
@@ -161,7 +149,6 @@ class PackageSettings(Section):
     """Section ``packages``: limits on downloads."""
 
     max_download_size: Annotated[int, Field(ge=MEBIBYTE)] = 4096 * MEBIBYTE
-    max_unpacked_size: Annotated[int, Field(ge=MEBIBYTE)] = 8192 * MEBIBYTE
 
 
 class LogSettings(Section):
