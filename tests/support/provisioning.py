@@ -34,6 +34,7 @@ from provisiond.store.tokens import StoredToken
 
 T = TypeVar("T")
 KNOWLEDGE = Knowledge.shipped()
+IDENTIFIER = Identifier(KNOWLEDGE)
 NOW = 1_790_000_000.0
 PLUGIN = "acme-1.0"
 Document = dict[str, Any]
@@ -69,6 +70,10 @@ class Gate:
         waiting, self._waiting = self._waiting or [], None
         for waiter in waiting:
             waiter.callback(None)
+
+    @property
+    def is_open(self) -> bool:
+        return self._waiting is None
 
     @property
     def waiting(self) -> int:
@@ -509,7 +514,7 @@ class World:
             "threads": self.threads,
             "state_dir": self.state_dir,
             "base": base_raw_config("http://192.0.2.1:8667", 69, {}),
-            "identifier": Identifier(KNOWLEDGE),
+            "identifier": IDENTIFIER,
             "host": self.host,
             "archives": self.archives,
             "token_work_factor": 2,

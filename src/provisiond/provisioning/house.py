@@ -34,6 +34,7 @@ from provisiond.provisioning.ports import (
     StoredParameters,
     Threads,
 )
+from provisiond.provisioning.recognition import Recognition
 from provisiond.provisioning.rendered_files import DEFAULT_LIMIT, RenderedFiles
 from provisiond.provisioning.rendering import Rendering
 from provisiond.provisioning.serial import Serial
@@ -100,6 +101,7 @@ class House:
         clock, threads, host = around.clock, around.threads, around.host
         rendered = around.state_dir / "rendered"
         serial, changes = Serial(), Changes()
+        recognition = Recognition(around.identifier)
         self.events = Events()
         self.directory = Directory()
         self.tenants = Tenants(stores.tenants, stores.facts)
@@ -143,7 +145,7 @@ class House:
             serial=serial,
         )
         self.contact = Contact(
-            identifier=around.identifier,
+            identifier=recognition,
             knowledge=around.identifier.knowledge,
             directory=self.directory,
             store=stores.devices,
@@ -159,7 +161,7 @@ class House:
         self.plugins = Plugins(
             host=host,
             archives=around.archives,
-            rules=around.identifier,
+            rules=recognition,
             directory=self.directory,
             devices=self.devices,
             rendering=self.rendering,
