@@ -1,0 +1,120 @@
+"""Checks that an author runs on a plugin of his own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+from xml.etree import ElementTree
+
+from provisiond.errors import PluginProblem
+from provisiond.identification.support import Support
+from provisiond.identification.values import DeviceInfo
+from provisiond.model.capability import Capability
+from provisiond.model.device import Device
+from provisiond.model.raw_config import completed
+from provisiond.plugins.hosting import HostedPlugin, PluginPlace
+from provisiond.plugins.values import RenderedFile
+
+YEAR: Final = 2026
+BASE: Final = {
+    "ip": "192.0.2.1",
+    "http_port": 8667,
+    "tftp_port": 69,
+    "http_base_url": "http://192.0.2.1:8667",
+}
+HOSTILE: Final = "\"'<&>]]>\n\r\0\x1b;#=%{{ 7 }}é€😀"
+
+
+def load_plugin(directory: Path, year: int = YEAR) -> HostedPlugin:
+    """Return the plugin in a built directory, loaded in this process; the directory's name is its id.
+
+    :raises PluginProblem: when the server would not load it.
+    """
+    return HostedPlugin(PluginPlace(id=directory.name, directory=directory.absolute(), revision="", year=year))
+
+
+def render(directory: Path, device: Device, raw_config: dict[str, Any]) -> dict[str, RenderedFile]:
+    """Return the files of a device by name.
+
+    :param raw_config: parameters as a config holds them; what every device inherits is added.
+    :raises PluginProblem: when the plugin cannot make them.
+    """
+    files = load_plugin(directory).device_files(device, completed({**BASE, **raw_config}))
+    return {file.name: file for file in files}
+
+
+def check_plugin(directory: Path) -> list[str]:
+    """Return one sentence for each thing that is wrong with the plugin in a built directory; empty is good.
+
+    It is loaded; every model of its capabilities must associate with it and render, with plain and with hostile values,
+    twice to the same bytes; what begins like XML must be well-formed.
+    """
+    try:
+        plugin = load_plugin(directory)
+        problems = _common_problems(plugin)
+    except PluginProblem as problem:
+        return [problem.sentence]
+    for key in plugin.info.capabilities:
+        capability = Capability.parse(key)
+        problems.extend(f"{key}: {sentence}" for sentence in _model_problems(plugin, capability))
+    return problems
+
+
+def _common_problems(plugin: HostedPlugin) -> list[str]:
+    return _file_problems(plugin.common_files(dict(BASE)), plugin.common_files(dict(BASE)))
+
+
+def _model_problems(plugin: HostedPlugin, capability: Capability) -> list[str]:
+    info = DeviceInfo(vendor=capability.vendor, model=capability.model, version=capability.version)
+    problems: list[str] = []
+    if plugin.associate(info) < Support.PROBABLE:
+        problems.append("the plugin does not associate with its own capability")
+    for text in ("plain", HOSTILE):
+        device, raw_config = _device(capability), _raw_config(text)
+        try:
+            once, again = (plugin.device_files(device, raw_config) for _ in range(2))
+        except PluginProblem as problem:
+            problems.append(problem.sentence)
+            continue
+        problems.extend(_file_problems(once, again))
+        if not once:
+            problems.append("the plugin makes no file for this model")
+    return problems
+
+
+def _file_problems(once: tuple[RenderedFile, ...], again: tuple[RenderedFile, ...]) -> list[str]:
+    problems = [] if once == again else ["rendering twice gives different bytes"]
+    for file in once:
+        if file.content.lstrip().startswith(b"<?xml"):
+            try:
+                ElementTree.fromstring(file.content)  # noqa: S314  (our own rendering)
+            except ElementTree.ParseError as error:
+                problems.append(f"{file.name} is not well-formed: {error}")
+    return problems
+
+
+def _device(capability: Capability) -> Device:
+    return Device(
+        {
+            "id": "check",
+            "mac": "00:11:22:33:44:55",
+            "vendor": capability.vendor,
+            "model": capability.model,
+            "version": capability.version,
+        }
+    )
+
+
+def _raw_config(text: str) -> dict[str, Any]:
+    line = {"username": "1000", "password": text, "display_name": text, "number": "1000", "proxy_ip": "192.0.2.5"}
+    return completed(
+        {
+            **BASE,
+            "sip_lines": {"1": line},
+            "sccp_call_managers": {"1": {"ip": "192.0.2.5"}},
+            "funckeys": {"1": {"type": "speeddial", "value": "200", "label": text}},
+            "admin_password": text,
+            "timezone": "Europe/Paris",
+            "locale": "fr_FR",
+        }
+    )

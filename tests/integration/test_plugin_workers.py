@@ -1,0 +1,199 @@
+"""Plugins in real worker processes: what one does wrong never stops another."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
+
+from provisiond.errors import PluginProblem
+from provisiond.identification.values import DeviceInfo
+from provisiond.model.device import Device
+from provisiond.plugins.pool import WorkerPool
+from provisiond.plugins.registry import PluginRegistry
+from provisiond.sdk import SipNotify
+
+GOOD = """
+from provisiond.sdk import File, Plugin, SipNotify
+class Good(Plugin):
+    def associate(self, info):
+        return 500 if info.vendor == "V" else 0
+    def common_files(self, raw_config):
+        yield File(name="common.cfg", content=b"common")
+    def device_files(self, device, raw_config):
+        yield File(name="own.xml", templates="own.xml.tpl", context={"name": raw_config["name"]}, trigger=True)
+    def synchronize(self, device, raw_config):
+        return SipNotify("check-sync")
+PLUGIN = Good
+"""
+BAD = """
+import os, time
+from provisiond.sdk import File, Plugin
+class Bad(Plugin):
+    def associate(self, info):
+        {associate}
+    def device_files(self, device, raw_config):
+        {device}
+PLUGIN = Bad
+"""
+DEVICE = Device({"id": "d", "mac": "00:11:22:33:44:55"})
+
+
+class Threads:
+    async def run(self, work: Callable[..., Any], *args: Any) -> Any:
+        return await deferToThread(work, *args)
+
+
+def put(root: Path, name: str, code: str, template: str = "<own>{{ name }}</own>\n") -> None:
+    directory = root / name
+    (directory / "templates").mkdir(parents=True, exist_ok=True)
+    info = {"version": "1", "description": name, "capabilities": {}, "api": 1}
+    (directory / "plugin-info").write_text(json.dumps(info))
+    (directory / "entry.py").write_text(code)
+    (directory / "templates" / "own.xml.tpl").write_text(template)
+
+
+class Workers(TestCase):
+    timeout = 120
+
+    def setUp(self) -> None:
+        self.directory = TemporaryDirectory()
+        self.addCleanup(self.directory.cleanup)
+        self.root = Path(self.directory.name)
+        put(self.root, "good", GOOD)
+        self.pool = WorkerPool(reactor, workers=2)  # type: ignore[arg-type]
+        self.registry = PluginRegistry(self.root, self.pool, Threads(), time.time, load_seconds=3, render_seconds=1)
+
+    def tearDown(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.registry.stop())
+
+    def run_async(self, work: Awaitable[None]) -> Deferred[None]:
+        return Deferred.fromCoroutine(work)  # type: ignore[arg-type]
+
+    async def _good_goes_on(self) -> None:
+        files = await self.registry.device_files("good", DEVICE, {"name": "a<b"})
+        self.assertEqual([(file.name, file.content, file.trigger) for file in files], [
+            ("own.xml", b"<own>a&lt;b</own>\n", True)
+        ])  # fmt: skip
+
+    def test_a_good_plugin(self) -> Deferred[None]:
+        async def work() -> None:
+            await self.registry.start()
+            await self._good_goes_on()
+            common = await self.registry.common_files("good", {})
+            self.assertEqual([file.content for file in common], [b"common"])
+            self.assertEqual(await self.registry.synchronize("good", DEVICE, {}), SipNotify("check-sync"))
+            self.assertEqual(await self.registry.associate(DeviceInfo(vendor="V")), {"good": 500})
+            self.assertEqual(self.registry.problems(), ())
+
+        return self.run_async(work())
+
+    def _device_problem(self, device: str, expected: str) -> Deferred[None]:
+        put(self.root, "bad", BAD.format(associate="return 0", device=device))
+
+        async def work() -> None:
+            await self.registry.start()
+            try:
+                await self.registry.device_files("bad", DEVICE, {"name": "x"})
+            except PluginProblem as problem:
+                self.assertIn(expected, problem.sentence)
+            else:
+                self.fail("nothing was refused")
+            await self._good_goes_on()
+            self.assertEqual([problem.plugin for problem in self.registry.problems()], ["bad"])
+            self.assertEqual(self.registry.problems()[0].device, "d")
+
+        return self.run_async(work())
+
+    def test_a_device_that_raises(self) -> Deferred[None]:
+        return self._device_problem('return [raw_config["secret-key"]]', "KeyError")
+
+    def test_a_device_that_never_returns(self) -> Deferred[None]:
+        return self._device_problem("time.sleep(600); return ()", "took longer")
+
+    def test_a_device_that_ends_the_process(self) -> Deferred[None]:
+        return self._device_problem("os._exit(7)", "status 7")
+
+    def test_a_device_that_kills_the_process(self) -> Deferred[None]:
+        return self._device_problem("os.kill(os.getpid(), 9); return ()", "signal 9")
+
+    def test_a_result_of_a_gigabyte(self) -> Deferred[None]:
+        return self._device_problem("return [File(name='x', content=b'x' * 2**30)]", "8 MiB")
+
+    def test_a_name_that_leaves_its_directory(self) -> Deferred[None]:
+        return self._device_problem("return [File(name='../../x', content=b'')]", "name")
+
+    def test_something_that_is_no_file(self) -> Deferred[None]:
+        return self._device_problem("return ['x']", "not a provisiond.sdk.File")
+
+    def test_megabytes_of_output_do_no_harm(self) -> Deferred[None]:
+        put(self.root, "bad", BAD.format(associate="return 0", device="print('x' * 5_000_000); return ()"))
+
+        async def work() -> None:
+            await self.registry.start()
+            self.assertEqual(await self.registry.device_files("bad", DEVICE, {}), ())
+            await self._good_goes_on()
+
+        return self.run_async(work())
+
+    def test_an_endless_template(self) -> Deferred[None]:
+        code = BAD.format(associate="return 0", device='return [File(name="x", templates="own.xml.tpl")]')
+        endless = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+        put(self.root, "bad", code, endless)
+
+        async def work() -> None:
+            await self.registry.start()
+            try:
+                await self.registry.device_files("bad", DEVICE, {})
+            except PluginProblem as problem:
+                self.assertIn("took longer", problem.sentence)
+            else:
+                self.fail("nothing was refused")
+            await self._good_goes_on()
+
+        return self.run_async(work())
+
+    def test_associations_that_raise_or_give_nonsense_are_left_out(self) -> Deferred[None]:
+        put(self.root, "bad", BAD.format(associate="1 / 0", device="return ()"))
+        put(self.root, "none", BAD.format(associate="return None", device="return ()"))
+
+        async def work() -> None:
+            await self.registry.start()
+            self.assertEqual(await self.registry.associate(DeviceInfo(vendor="V")), {"good": 500})
+            self.assertEqual({problem.plugin for problem in self.registry.problems()}, {"bad", "none"})
+
+        return self.run_async(work())
+
+    def test_a_reload_takes_new_code_and_an_administrators_template(self) -> Deferred[None]:
+        async def work() -> None:
+            await self.registry.start()
+            before = self.registry.loaded()["good"].revision
+            mine = self.root / "good" / "var" / "templates" / "own.xml.tpl"
+            mine.parent.mkdir(parents=True)
+            mine.write_text("<mine/>\n")
+            await self.registry.load("good")
+            self.assertNotEqual(self.registry.loaded()["good"].revision, before)
+            files = await self.registry.device_files("good", DEVICE, {"name": "x"})
+            self.assertEqual(files[0].content, b"<mine/>\n")
+
+        return self.run_async(work())
+
+    def test_a_plugin_for_a_newer_server_is_refused_with_a_sentence(self) -> Deferred[None]:
+        put(self.root, "new", GOOD)
+        info = {"version": "1", "description": "x", "capabilities": {}, "api": 2}
+        (self.root / "new" / "plugin-info").write_text(json.dumps(info))
+
+        async def work() -> None:
+            await self.registry.start()
+            self.assertEqual(set(self.registry.loaded()), {"good"})
+            self.assertIn("upgrade the server", self.registry.problem_of("new") or "")
+
+        return self.run_async(work())

@@ -1,0 +1,97 @@
+"""Messages of workers are input like any other."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from provisiond.errors import PluginProblem
+from provisiond.identification.rules import Rule, Where
+from provisiond.plugins.messages import (
+    Frames,
+    framed,
+    packed_action,
+    packed_answer,
+    packed_files,
+    packed_rules,
+    parsed_action,
+    parsed_answer,
+    parsed_files,
+    parsed_rules,
+)
+from provisiond.plugins.values import RenderedFile
+from provisiond.sdk import HttpAction, NotSupported, SccpReset, SipNotify, SyncAction
+
+FILE = RenderedFile(name="a/b.xml", content=b"<a/>", content_type="text/xml", sensitive=False, trigger=True)
+
+
+@given(st.lists(st.binary(max_size=200), max_size=8), st.integers(1, 50))
+def test_frames_come_out_as_they_went_in(payloads: list[bytes], step: int) -> None:
+    stream = b"".join(framed(payload) for payload in payloads)
+    frames = Frames()
+    found = [each for start in range(0, len(stream), step) for each in frames.feed(stream[start : start + step])]
+    assert found == payloads
+
+
+def test_a_frame_that_is_too_large_is_refused() -> None:
+    with pytest.raises(ValueError, match="too large"):
+        list(Frames().feed(b"\xff\xff\xff\xff"))
+
+
+@given(st.binary(max_size=300))
+def test_nonsense_is_a_problem_and_nothing_else(payload: bytes) -> None:
+    for parse in (parsed_answer, parsed_files, parsed_action, parsed_rules):
+        try:
+            parse(payload)
+        except PluginProblem as problem:
+            assert problem.sentence
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
+    )
+)
+def test_well_formed_nonsense_too(document: object) -> None:
+    for name, parse in (("files", parsed_files), ("rules", parsed_rules), ("action", parsed_action)):
+        payload = json.dumps({name: document, "members": document}).encode() + b"\n"
+        try:
+            parse(payload)
+        except PluginProblem as problem:
+            assert problem.sentence
+
+
+def test_files_come_back() -> None:
+    assert parsed_files(packed_files([FILE])) == (FILE,)
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "", "a\\b", "a//b", "x\n"])
+def test_a_name_that_is_not_plain_is_refused(name: str) -> None:
+    with pytest.raises(PluginProblem):
+        parsed_files(packed_answer({"files": [[name, False, False, 0]]}))
+
+
+@pytest.mark.parametrize("size", [-1, 10**9, "1", None, 3])
+def test_a_size_that_is_not_right_is_refused(size: object) -> None:
+    with pytest.raises(PluginProblem):
+        parsed_files(packed_answer({"files": [["x", False, False, size]]}, b"12"))
+
+
+@pytest.mark.parametrize(
+    "action", [SipNotify("check-sync"), HttpAction("/x", "POST", "u", "p"), SccpReset("SEP1", True), NotSupported("no")]
+)
+def test_actions_come_back(action: SyncAction) -> None:
+    assert parsed_action(packed_action(action)) == action
+
+
+def test_rules_come_back() -> None:
+    rule = Rule(where=Where.PATH, literal="abc", pattern="abc", vendor="V")
+    assert parsed_rules(packed_rules([rule])) == (rule,)
+
+
+def test_a_reported_problem_is_raised() -> None:
+    with pytest.raises(PluginProblem, match="it broke"):
+        parsed_files(packed_answer({"problem": "it broke"}))
