@@ -1,0 +1,1 @@
+"""Firmware packages: what ``pkgs/`` defines, downloaded, unpacked and put where phones read it."""
