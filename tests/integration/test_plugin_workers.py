@@ -80,19 +80,17 @@ class Workers(TestCase):
 
     async def _good_goes_on(self) -> None:
         files = await self.registry.device_files("good", DEVICE, {"name": "a<b"})
-        self.assertEqual([(file.name, file.content, file.trigger) for file in files], [
-            ("own.xml", b"<own>a&lt;b</own>\n", True)
-        ])  # fmt: skip
+        assert [(file.name, file.content, file.trigger) for file in files] == [("own.xml", b"<own>a&lt;b</own>\n", True)]  # fmt: skip
 
     def test_a_good_plugin(self) -> Deferred[None]:
         async def work() -> None:
             await self.registry.start()
             await self._good_goes_on()
             common = await self.registry.common_files("good", {})
-            self.assertEqual([file.content for file in common], [b"common"])
-            self.assertEqual(await self.registry.synchronize("good", DEVICE, {}), SipNotify("check-sync"))
-            self.assertEqual(await self.registry.associate(DeviceInfo(vendor="V")), {"good": 500})
-            self.assertEqual(self.registry.problems(), ())
+            assert [file.content for file in common] == [b"common"]
+            assert await self.registry.synchronize("good", DEVICE, {}) == SipNotify("check-sync")
+            assert await self.registry.associate(DeviceInfo(vendor="V")) == {"good": 500}
+            assert self.registry.problems() == ()
 
         return self.run_async(work())
 
@@ -104,12 +102,12 @@ class Workers(TestCase):
             try:
                 await self.registry.device_files("bad", DEVICE, {"name": "x"})
             except PluginProblem as problem:
-                self.assertIn(expected, problem.sentence)
+                assert expected in problem.sentence
             else:
                 self.fail("nothing was refused")
             await self._good_goes_on()
-            self.assertEqual([problem.plugin for problem in self.registry.problems()], ["bad"])
-            self.assertEqual(self.registry.problems()[0].device, "d")
+            assert [problem.plugin for problem in self.registry.problems()] == ["bad"]
+            assert self.registry.problems()[0].device == "d"
 
         return self.run_async(work())
 
@@ -139,7 +137,7 @@ class Workers(TestCase):
 
         async def work() -> None:
             await self.registry.start()
-            self.assertEqual(await self.registry.device_files("bad", DEVICE, {}), ())
+            assert await self.registry.device_files("bad", DEVICE, {}) == ()
             await self._good_goes_on()
 
         return self.run_async(work())
@@ -154,7 +152,7 @@ class Workers(TestCase):
             try:
                 await self.registry.device_files("bad", DEVICE, {})
             except PluginProblem as problem:
-                self.assertIn("took longer", problem.sentence)
+                assert "took longer" in problem.sentence
             else:
                 self.fail("nothing was refused")
             await self._good_goes_on()
@@ -167,8 +165,8 @@ class Workers(TestCase):
 
         async def work() -> None:
             await self.registry.start()
-            self.assertEqual(await self.registry.associate(DeviceInfo(vendor="V")), {"good": 500})
-            self.assertEqual({problem.plugin for problem in self.registry.problems()}, {"bad", "none"})
+            assert await self.registry.associate(DeviceInfo(vendor="V")) == {"good": 500}
+            assert {problem.plugin for problem in self.registry.problems()} == {"bad", "none"}
 
         return self.run_async(work())
 
@@ -180,9 +178,9 @@ class Workers(TestCase):
             mine.parent.mkdir(parents=True)
             mine.write_text("<mine/>\n")
             await self.registry.load("good")
-            self.assertNotEqual(self.registry.loaded()["good"].revision, before)
+            assert self.registry.loaded()["good"].revision != before
             files = await self.registry.device_files("good", DEVICE, {"name": "x"})
-            self.assertEqual(files[0].content, b"<mine/>\n")
+            assert files[0].content == b"<mine/>\n"
 
         return self.run_async(work())
 
@@ -193,7 +191,7 @@ class Workers(TestCase):
 
         async def work() -> None:
             await self.registry.start()
-            self.assertEqual(set(self.registry.loaded()), {"good"})
-            self.assertIn("upgrade the server", self.registry.problem_of("new") or "")
+            assert set(self.registry.loaded()) == {"good"}
+            assert "upgrade the server" in (self.registry.problem_of("new") or "")
 
         return self.run_async(work())
