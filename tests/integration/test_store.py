@@ -1,0 +1,337 @@
+"""One suite that every store must pass: SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from attrs import frozen
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+from tests.support.postgresql import postgresql
+
+from provisiond.errors import AlreadyExists, NotFound, StoreProblem
+from provisiond.model.config import Config
+from provisiond.model.device import Device
+from provisiond.model.query import Query, parse_selector, selected
+from provisiond.store.configs import ConfigStore
+from provisiond.store.database import Database, open_database
+from provisiond.store.devices import DeviceStore
+from provisiond.store.facts import FactStore, ParameterStore, Tenant, TenantStore
+from provisiond.store.feed import ChangeFeed
+from provisiond.store.operations import INTERRUPTED, KEPT, KEPT_SECONDS, OperationStore
+from provisiond.store.schema import METADATA, devices
+from provisiond.store.selecting import planned, statement_for
+from provisiond.store.tokens import StoredToken, TokenStore
+
+T = TypeVar("T")
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that never waits."""
+    try:
+        work.send(None)
+    except StopIteration as stop:
+        value: T = stop.value
+        return value
+    raise AssertionError("it waited")
+
+
+async def everything(batches: AsyncIterator[Sequence[T]]) -> list[T]:
+    return [each async for batch in batches for each in batch]
+
+
+@frozen
+class Stores:
+    url: str
+    database: Database
+    feed: ChangeFeed
+    devices: DeviceStore
+    configs: ConfigStore
+
+
+def stores(url: str) -> Stores:
+    database = open_database(url)
+    feed = ChangeFeed(database)
+    return Stores(url, database, feed, DeviceStore(database, feed), ConfigStore(database, feed))
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with postgresql() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
+    sqlite = request.param == "sqlite"
+    made = stores(f"sqlite:///{tmp_path / 'x.db'}" if sqlite else request.getfixturevalue("server"))
+    yield made
+    if not sqlite:
+        with made.database.engine.begin() as connection:
+            for table in METADATA.sorted_tables:
+                connection.execute(text(f'TRUNCATE "{table.name}" RESTART IDENTITY'))
+    made.database.close()
+
+
+def device(device_id: str, **members: Any) -> Device:
+    return Device({"id": device_id, "tenant_uuid": "t1", "configured": False, "is_new": True, **members})
+
+
+class TestDevices:
+    def test_what_is_stored_comes_back_in_its_order_with_its_nulls(self, store: Stores) -> None:
+        document = {"X_z": [1, {"é": None}], "id": "d/é", "mac": None, "configured": True, "is_new": False, "a": 1.5}
+        run(store.devices.insert(Device(document)))
+        found = run(store.devices.get("d/é"))
+        assert found is not None
+        assert list(found.document.items()) == list(document.items())
+
+    def test_an_id_is_used_once(self, store: Stores) -> None:
+        run(store.devices.insert(device("d")))
+        with pytest.raises(AlreadyExists):
+            run(store.devices.insert(device("d", mac="00:11:22:33:44:55")))
+        assert run(store.devices.count()) == 1
+
+    def test_macs_are_not_unique(self, store: Stores) -> None:
+        for name in ("a", "b"):
+            run(store.devices.insert(device(name, mac="00:11:22:33:44:55")))
+        query = Query(selector=parse_selector({"mac": "00:11:22:33:44:55"}))
+        assert [each["id"] for each in run(store.devices.find(query, None))] == ["a", "b"]
+
+    def test_what_is_not_there_cannot_be_changed(self, store: Stores) -> None:
+        for work in (store.devices.replace(device("d")), store.devices.delete("d")):
+            with pytest.raises(NotFound):
+                run(work)
+        assert run(store.devices.get("d")) is None
+        assert run(store.feed.latest()) == 0
+
+    def test_all_comes_in_the_order_of_creation(self, store: Stores) -> None:
+        names = [f"d{number}" for number in range(1100, 0, -1)]
+
+        def insert(connection: Any) -> None:
+            row = {"document": "{}", "configured": False, "is_new": False}
+            rows = [{**row, "id": name, "document": f'{{"id": "{name}"}}'} for name in names]
+            connection.execute(devices.insert(), rows)
+
+        run(store.database.write(insert))
+        assert [each.id for each in run(everything(store.devices.all()))] == names
+        assert [each["id"] for each in run(everything(store.devices.stream(Query(), None)))] == names
+
+    def test_sightings_change_members_and_null_takes_one_away(self, store: Stores) -> None:
+        run(store.devices.insert(device("d", ip="10.0.0.1", version="1")))
+        run(store.devices.write_sightings({"d": {"ip": None, "version": "2"}, "gone": {"ip": "10.0.0.9"}}))
+        found = run(store.devices.get("d"))
+        assert found is not None
+        assert "ip" not in found.document
+        assert found.version == "2"
+        query = Query(selector=parse_selector({"version": "2"}))
+        assert len(run(store.devices.find(query, None))) == 1
+
+    def test_the_scope_overrules_the_query(self, store: Stores) -> None:
+        run(store.devices.insert(device("mine")))
+        run(store.devices.insert(device("other", tenant_uuid="t2")))
+        query = Query(selector=parse_selector({"tenant_uuid": "t2"}))
+        assert [each["id"] for each in run(store.devices.find(query, {"t1"}))] == ["mine"]
+        assert [each["id"] for each in run(store.devices.find(Query(), {"t2"}))] == ["other"]
+        assert run(store.devices.find(Query(), set())) == []
+
+    @pytest.mark.parametrize("value", ["\0", "\ud800", "%", "'; DROP TABLE device; --", "é"])
+    def test_no_value_of_a_query_breaks_it(self, store: Stores, value: str) -> None:
+        for condition in (value, {"$in": [value]}, {"$ne": value}, {"$contains": value}):
+            query = Query(selector=parse_selector({"mac": condition}))
+            run(store.devices.find(query, None))
+
+
+TEXTS = st.sampled_from(["", "a", "b", "B", "é", "10", "9", "Snom"])
+VALUES = st.none() | st.booleans() | st.integers(0, 3) | TEXTS | st.lists(TEXTS, max_size=2)
+DOCUMENTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "mac": st.none() | TEXTS,
+        "vendor": st.none() | TEXTS,
+        "plugin": st.none() | TEXTS,
+        "X_a": VALUES,
+        "X_b": st.dictionaries(st.sampled_from("cd"), VALUES, max_size=2),
+        "configured": st.booleans(),
+    },
+)
+KEYS = st.sampled_from(["mac", "vendor", "plugin", "X_a", "X_b.c", "configured", "id", "nothing"])
+CONDITIONS = VALUES | st.one_of(
+    st.fixed_dictionaries({"$in": st.lists(VALUES, max_size=3)}),
+    st.fixed_dictionaries({"$nin": st.lists(VALUES, max_size=3)}),
+    st.fixed_dictionaries({"$ne": VALUES}),
+    st.fixed_dictionaries({"$exists": st.booleans()}),
+    st.fixed_dictionaries({"$contains": TEXTS}),
+    st.fixed_dictionaries({"$gt": TEXTS | st.integers(0, 3)}),
+)
+QUERIES = st.builds(
+    lambda selector, sort, descending, skip, limit: Query(
+        selector=parse_selector(selector), sort=sort, descending=descending, skip=skip, limit=limit
+    ),
+    st.dictionaries(KEYS, CONDITIONS, max_size=2),
+    st.none() | KEYS,
+    st.booleans(),
+    st.integers(0, 3),
+    st.integers(0, 4),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(DOCUMENTS, max_size=8), QUERIES)
+def test_lists_are_what_the_reference_says(store: Stores, documents: list[dict[str, Any]], query: Query) -> None:
+    def clear(connection: Any) -> None:
+        connection.execute(devices.delete())
+
+    run(store.database.write(clear))
+    complete = [{"configured": False, **each, "id": f"d{number}"} for number, each in enumerate(documents)]
+    for each in complete:
+        run(store.devices.insert(Device(each)))
+    expected = selected(complete, query)
+    assert run(store.devices.find(query, None)) == expected
+    assert run(everything(store.devices.stream(query, None))) == expected
+
+
+class TestIndexes:
+    @pytest.mark.parametrize(
+        ("query", "index"),
+        [
+            (Query(selector=parse_selector({"ip": "10.0.0.1"})), "ix_device_ip"),
+            (Query(selector=parse_selector({"mac": {"$in": ["a", "b"]}})), "ix_device_mac"),
+            (Query(sort="mac", limit=100), "ix_device_mac"),
+            (Query(sort="mac", limit=100, descending=True), "ix_device_mac"),
+        ],
+    )
+    def test_searches_and_pages_use_an_index(self, tmp_path: Path, query: Query, index: str) -> None:
+        store = stores(f"sqlite:///{tmp_path / 'x.db'}")
+        plan = planned(devices, query.selector, None)
+        assert plan.exact
+        statement = statement_for(devices, query, plan)
+        with store.database.engine.begin() as connection:
+            compiled = statement.compile(connection, compile_kwargs={"literal_binds": True})
+            steps = connection.execute(text(f"EXPLAIN QUERY PLAN {compiled}")).all()
+        store.database.close()
+        assert any(index in step[3] for step in steps), steps
+
+
+class TestConfigs:
+    def test_documents_parents_and_roles(self, store: Stores) -> None:
+        first = Config({"id": "a", "parent_ids": ["x", "x"], "raw_config": {}, "role": "autocreate"})
+        second = Config({"id": "b", "parent_ids": ["a"], "raw_config": {"X_n": None}, "role": "autocreate"})
+        for config in (first, second):
+            run(store.configs.insert(config))
+        assert run(store.configs.parents()) == {"a": ("x", "x"), "b": ("a",)}
+        assert [each.id for each in run(store.configs.with_role("autocreate"))] == ["a", "b"]
+        run(store.configs.replace(Config({"id": "a", "parent_ids": [], "raw_config": {}})))
+        assert run(store.configs.parents())["a"] == ()
+        query = Query(selector=parse_selector({"parent_ids": {"$contains": "a"}}))
+        assert [each["id"] for each in run(store.configs.find(query))] == ["b"]
+        run(store.configs.delete("b"))
+        assert run(store.configs.count()) == 1
+        with pytest.raises(NotFound):
+            run(store.configs.delete("b"))
+        with pytest.raises(AlreadyExists):
+            run(store.configs.insert(first))
+
+
+class TestTheRest:
+    def test_the_feed_tells_every_write_in_order(self, store: Stores) -> None:
+        woken: list[None] = []
+        store.feed.subscribe(lambda: woken.append(None))
+        run(store.devices.insert(device("d")))
+        run(store.configs.insert(Config({"id": "c", "parent_ids": [], "raw_config": {}})))
+        run(store.devices.delete("d"))
+        changes = run(store.feed.changes_since(0))
+        assert [(each.kind, each.id, each.action) for each in changes] == [
+            ("device", "d", "insert"),
+            ("config", "c", "insert"),
+            ("device", "d", "delete"),
+        ]
+        assert run(store.feed.changes_since(changes[1].number)) == changes[2:]
+        assert run(store.feed.latest()) == changes[-1].number
+        assert len(woken) == 3
+
+    def test_facts_parameters_and_tenants(self, store: Stores) -> None:
+        facts, parameters = FactStore(store.database), ParameterStore(store.database, store.feed)
+        tenants = TenantStore(store.database, store.feed)
+        assert run(facts.get("x")) is None
+        for value in ("1", "2"):
+            run(facts.set("x", value))
+        assert run(facts.get("x")) == "2"
+        run(parameters.set(None, "NAT", 1))
+        run(parameters.set("t1", "provisioning_key", "12345678"))
+        assert run(parameters.all()) == {(None, "NAT"): 1, ("t1", "provisioning_key"): "12345678"}
+        run(tenants.put(Tenant("t1", None, "master")))
+        run(tenants.put(Tenant("t1", None, "renamed")))
+        assert run(tenants.all()) == [Tenant("t1", None, "renamed")]
+        run(tenants.delete("t1"))
+        assert run(tenants.all()) == []
+
+    def test_tokens(self, store: Stores) -> None:
+        tokens = TokenStore(store.database, store.feed)
+        token = StoredToken(id="t", hash="h", name="n", acl=("#", "!x"), tenant_uuid="u", created=1.0, expires=9.0)
+        run(tokens.insert(token))
+        run(tokens.used({"t": 5.0, "unknown": 6.0}))
+        found = run(tokens.get("t"))
+        assert found is not None
+        assert (found.acl, found.last_used, found.expires) == (("#", "!x"), 5.0, 9.0)
+        assert run(tokens.delete("t"))
+        assert not run(tokens.delete("t"))
+
+    def test_operations_end_expire_and_never_share_an_id(self, store: Stores) -> None:
+        operations = OperationStore(store.database)
+        first = run(operations.insert("/x", "a|progress", 0.0))
+        run(operations.delete(first))
+        second = run(operations.insert("/x", "a|progress(b|waiting)(c|success;1/1)", 1.0))
+        assert second > first
+        assert run(operations.get("/y", second)) is None
+        assert run(operations.interrupt_running(2.0)) == 1
+        found = run(operations.get("/x", second))
+        assert found is not None
+        assert (found.progress, found.error) == ("a|fail(b|fail)(c|success;1/1)", INTERRUPTED)
+        third = run(operations.insert("/x", "progress", 3.0))
+        run(operations.end(third, "success", None, 2.0 + KEPT_SECONDS + 1))
+        assert run(operations.get("/x", second)) is None
+
+    def test_only_so_many_ended_operations_are_kept(self, store: Stores) -> None:
+        operations = OperationStore(store.database)
+        running = run(operations.insert("/x", "progress", 0.0))
+        ids = [run(operations.insert("/x", "progress", 0.0)) for _ in range(KEPT + 5)]
+        for position, operation in enumerate(ids):
+            run(operations.end(operation, "success", None, float(position)))
+        kept = {each.id for each in run(operations.recent())}
+        assert kept == {running, *ids[5:]}
+
+    def test_a_database_of_a_newer_version_is_refused(self, store: Stores) -> None:
+        with store.database.engine.begin() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        try:
+            with pytest.raises(StoreProblem, match="made by a newer provisiond"):
+                open_database(store.url)
+        finally:
+            with store.database.engine.begin() as connection:
+                connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("sqlite:////nonexistent/x.db", "unable to open"),
+        ("mysql://x/y", "not supported"),
+        ("nonsense", "not an address of a database"),
+        ("postgresql://nobody@/x?host=/nonexistent", "the database refused"),
+    ],
+)
+def test_an_address_that_cannot_be_opened_is_one_sentence(url: str, expected: str) -> None:
+    with pytest.raises(StoreProblem, match=expected) as raised:
+        open_database(url)
+    assert "\n" not in raised.value.sentence
+
+
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "x.db"
+    file.write_text("garbage" * 1000)
+    with pytest.raises(StoreProblem, match="not a database"):
+        open_database(f"sqlite:///{file}")
