@@ -4,6 +4,7 @@ import pytest
 from tests.support.provisioning import begin, run, sip
 
 from provisiond.errors import AlreadyExists, InvalidInput, NotDeletable, NotFound
+from provisiond.model.config import Config
 from provisiond.model.query import Query
 
 
@@ -149,10 +150,10 @@ def test_lists_go_to_the_store(world):
 def test_a_read_that_crosses_a_write_is_not_remembered(world):
     create(world, "k", {"X_a": 1})
     world.restart()
+    tree = world.house.tree
     world.configs.gate.shut()
-    early = begin(world.house.configs.get("k"))
-    late = begin(world.house.configs.replace("k", {"parent_ids": [], "raw_config": {"X_a": 2}}))
+    early = begin(tree.get("k"))
+    tree.put(Config({"id": "k", "parent_ids": [], "raw_config": {"X_a": 2}}))
     world.configs.gate.open()
-    run(late)
     run(early)
-    assert run(world.house.configs.get("k")).raw_config == {"X_a": 2}
+    assert run(tree.get("k")).raw_config == {"X_a": 2}

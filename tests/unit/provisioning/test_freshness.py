@@ -103,6 +103,14 @@ class Freshness(RuleBasedStateMachine):
         answer = begin(self.world.house.rendering.device_files(device))
         answer.addCallback(lambda files: self.answers.append((device_id, since, self._content(device, files))))
 
+    @rule(device_id=st.sampled_from(DEVICES), config_id=st.sampled_from(CONFIGS[1:]))
+    def ask_before_and_after_a_change(self, device_id: str, config_id: str) -> None:
+        for mark in (10, 11):
+            self.slow_down()
+            self.put_config(config_id, ["base"], mark)
+            self.every_file_is_fresh()
+            self.ask(device_id)
+
     @rule()
     def turn(self) -> None:
         self.world.clock.advance(0)
