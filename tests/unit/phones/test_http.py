@@ -1,0 +1,191 @@
+"""HTTP for phones: names, ranges, and the whole resource on a fake connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+
+from provisiond.identification.values import PhoneRequest
+from provisiond.paths import UnsafeName, normalized_name
+from provisiond.phones.access import client_address
+from provisiond.phones.content import Content
+from provisiond.phones.http import PhoneFilesResource, PhoneSite, byte_range, name_of
+from provisiond.phones.pipeline import Answer
+
+
+class Threads:
+    async def run(self, work: Callable[..., Any], *args: Any) -> Any:
+        return work(*args)
+
+
+class FakePipeline:
+    """Serves one content under one name."""
+
+    def __init__(self, name: str, content: Content | None, outcome: str = "served") -> None:
+        self.name, self.content, self.outcome = name, content, outcome
+        self.asked: list[tuple[PhoneRequest, str]] = []
+
+    async def answer(self, request: PhoneRequest, name: str) -> Answer:
+        self.asked.append((request, name))
+        if normalized_name(name) == self.name:
+            return Answer(outcome=self.outcome, content=self.content)
+        return Answer(outcome="not-found")
+
+
+RENDERED = Content(
+    size=10, etag='"abc"', modified=1_700_000_000.5, content_type="text/xml", kind="rendered", data=b"0123456789"
+)
+
+
+def ask(request: bytes, pipeline: FakePipeline | None = None, proxies: int = 0) -> tuple[bytes, bytes]:
+    """Return head and body of the answer to the bytes of one request."""
+    reactor = MemoryReactorClock()
+    resource = PhoneFilesResource(pipeline or FakePipeline("a.xml", RENDERED), Threads(), trusted_proxies=proxies)  # type: ignore[arg-type]
+    protocol: Any = PhoneSite(resource, reactor).buildProtocol(None)
+    transport = StringTransport()
+    protocol.makeConnection(transport)
+    protocol.dataReceived(request)
+    head, _, body = transport.value().partition(b"\r\n\r\n")
+    transport.loseConnection()
+    return head, body
+
+
+def get(path: str, *headers: str, method: str = "GET") -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: x", *headers]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+class TestAnswers:
+    def test_a_file(self) -> None:
+        head, body = ask(get("/a.xml"))
+        assert head.startswith(b"HTTP/1.1 200 OK")
+        assert body == b"0123456789"
+        for line in (b"Content-Length: 10", b'ETag: "abc"', b"Content-Type: text/xml", b"Accept-Ranges: bytes"):
+            assert line.lower() in head.lower()
+        assert b"server:" not in head.lower()
+
+    def test_head_has_the_same_head_and_no_body(self) -> None:
+        head, body = ask(get("/a.xml", method="HEAD"))
+        assert b"content-length: 10" in head.lower()
+        assert body == b""
+
+    @pytest.mark.parametrize("path", ["//a.xml", "/./a.xml", "/%61.xml", "/%2e/a.xml", "\\a.xml".replace("\\", "/")])
+    def test_spellings_of_phones(self, path: str) -> None:
+        assert ask(get(path))[1] == b"0123456789"
+
+    @pytest.mark.parametrize("path", ["/b.xml", "/a.xml/", "/", "/%ff", "/a%2fb", "/" + "x" * 3000])
+    def test_what_is_not_there_is_404(self, path: str) -> None:
+        head, body = ask(get(path))
+        assert head.startswith(b"HTTP/1.1 404")
+        assert body == b"file not found\n"
+
+    @pytest.mark.parametrize(
+        ("header", "status", "expected"),
+        [
+            ('If-None-Match: "abc"', 304, b""),
+            ('If-None-Match: "x", W/"abc"', 304, b""),
+            ("If-None-Match: *", 304, b""),
+            ('If-None-Match: "x"', 200, b"0123456789"),
+            ("If-Modified-Since: Tue, 14 Nov 2023 22:13:20 GMT", 304, b""),
+            ("If-Modified-Since: Tue, 14 Nov 2023 22:13:19 GMT", 200, b"0123456789"),
+            ("If-Modified-Since: nonsense", 200, b"0123456789"),
+            ("Range: bytes=2-4", 206, b"234"),
+            ("Range: bytes=-3", 206, b"789"),
+            ("Range: bytes=7-", 206, b"789"),
+            ("Range: bytes=0-1,3-4", 200, b"0123456789"),
+            ("Range: bytes=10-", 416, b"the range lies outside of the file\n"),
+            ("Range: bytes=5-2", 200, b"0123456789"),
+            ('Range: bytes=0-0\r\nIf-Range: "abc"', 206, b"0"),
+            ('Range: bytes=0-0\r\nIf-Range: "old"', 200, b"0123456789"),
+        ],
+    )
+    def test_conditions_and_ranges(self, header: str, status: int, expected: bytes) -> None:
+        head, body = ask(get("/a.xml", header))
+        assert head.startswith(f"HTTP/1.1 {status} ".encode())
+        assert body == expected
+
+    def test_uploads_are_refused_at_once(self) -> None:
+        head, _ = ask(b"PUT /a.xml HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
+        assert head.startswith(b"HTTP/1.1 405")
+        assert b"allow: get, head" in head.lower()
+
+    def test_refusals_and_errors(self) -> None:
+        assert ask(get("/a.xml"), FakePipeline("a.xml", None, "refused"))[0].startswith(b"HTTP/1.1 403")
+        head, _ = ask(get("/a.xml"), FakePipeline("a.xml", None, "error"))
+        assert head.startswith(b"HTTP/1.1 503")
+        assert b"retry-after: 5" in head.lower()
+
+    def test_a_file_on_disk_is_read_in_pieces(self, tmp_path: Path) -> None:
+        path = tmp_path / "firmware.bin"
+        path.write_bytes(bytes(range(256)) * 4000)
+        size = path.stat().st_size
+        content = Content(
+            size=size, etag='"x"', modified=1.0, content_type="application/octet-stream", kind="static", path=path
+        )
+        pipeline = FakePipeline("a.bin", content)
+        assert ask(get("/a.bin"), pipeline)[1] == path.read_bytes()
+        assert ask(get("/a.bin", "Range: bytes=300000-600000"), pipeline)[1] == path.read_bytes()[300000:600001]
+
+    def test_two_requests_on_one_connection(self) -> None:
+        head, rest = ask(get("/a.xml") + get("/b.xml"))
+        assert head.startswith(b"HTTP/1.1 200")
+        assert b"HTTP/1.1 404" in rest
+
+    def test_the_request_is_handed_on_as_it_was_sent(self) -> None:
+        pipeline = FakePipeline("x", None)
+        ask(
+            get("/d//%41.cfg?mac=00%3A11&b=1+2", "User-Agent: Phone\xe9", "X-Forwarded-For: 9.9.9.9, 10.0.0.7"),
+            pipeline,
+            1,
+        )
+        request, name = pipeline.asked[0]
+        assert (request.path, name) == ("/d//%41.cfg", "/d//A.cfg")
+        assert request.query == {"mac": "00:11", "b": "1 2"}
+        assert request.user_agent == "Phone\xe9"
+        assert request.peer == "10.0.0.7"
+
+
+class TestNames:
+    @given(st.binary(max_size=60))
+    def test_no_path_gives_a_name_that_leaves_its_directory(self, path: bytes) -> None:
+        name = name_of(b"/" + path)
+        if name is None:
+            return
+        try:
+            relative = normalized_name(name)
+        except UnsafeName:
+            return
+        assert ".." not in relative.split("/")
+        assert not relative.startswith("/")
+
+    @given(st.text(max_size=20), st.integers(0, 50))
+    def test_no_range_header_raises_anything_else(self, header: str, size: int) -> None:
+        try:
+            found = byte_range(f"bytes={header}", size)
+        except ValueError:
+            return
+        assert found is None or 0 <= found[0] <= found[1] < size
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "proxies", "expected"),
+    [
+        (None, 1, "192.0.2.1"),
+        ("10.0.0.1", 0, "192.0.2.1"),
+        ("10.0.0.1", 1, "10.0.0.1"),
+        ("6.6.6.6, 10.0.0.1", 1, "10.0.0.1"),
+        ("6.6.6.6, 10.0.0.1, 10.0.0.2", 2, "10.0.0.1"),
+        ("10.0.0.1", 2, "10.0.0.1"),
+        ("nonsense", 1, "192.0.2.1"),
+        ("2001:db8::1", 1, "2001:db8::1"),
+    ],
+)
+def test_only_trusted_proxies_are_believed(forwarded: str | None, proxies: int, expected: str) -> None:
+    assert client_address("192.0.2.1", forwarded, proxies) == expected
+    assert client_address("::ffff:192.0.2.1", forwarded, proxies) == expected
