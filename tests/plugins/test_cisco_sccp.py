@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
@@ -13,6 +12,7 @@ from tests.support.vendor_plugins import BASE, BuiltPlugin, assert_golden, build
 
 from provisiond.errors import PluginProblem
 from provisiond.model.device import Device
+from provisiond.packages.firmware.definitions import read_definitions
 from provisiond.plugins.rendering import TemplateRenderer
 from provisiond.provisioning.first_start import default_configs
 from provisiond.sdk import DeviceInfo, SccpReset, Support
@@ -94,21 +94,14 @@ class TestManifest:
     def test_models(self, sccp: BuiltSccp, plugin_id: str) -> None:
         assert list(sccp[plugin_id].models) == MODELS[plugin_id]
 
-    @pytest.mark.parametrize("plugin_id", MODELS)
-    def test_packages_are_whole_and_nothing_is_downloaded(self, sccp: BuiltSccp, plugin_id: str) -> None:
-        packages = configparser.RawConfigParser(delimiters=("=", ":"), interpolation=None)
-        packages.read_string((sccp[plugin_id].directory / "pkgs" / "pkgs.db").read_text())
-        names = [section.removeprefix("pkg_") for section in packages.sections() if section.startswith("pkg_")]
+    @pytest.mark.parametrize(("plugin_id", "count"), [(NEW, 11), (OLD, 8)])
+    def test_packages_are_whole_and_nothing_is_downloaded(self, sccp: BuiltSccp, plugin_id: str, count: int) -> None:
+        definitions = read_definitions(sccp[plugin_id].directory)
 
-        assert len(names) == {NEW: 11, OLD: 8}[plugin_id]
-        for name in names:
-            package, file = packages[f"pkg_{name}"], packages[f"file_{name}"]
-            assert package["files"] == name
-            assert packages[f"install_{package['install']}"]["a-b"]
-            assert package["description"] != package["description_fr"] or "and" not in package["description"]
-            assert (file["url"], len(file["sha1sum"])) == ("", 40)
-            assert int(file["size"]) > 100_000
-        assert len({packages[f"file_{name}"]["sha1sum"] for name in names}) == len(names)
+        assert not definitions.faults
+        assert not definitions.warnings
+        assert len(definitions.packages) == count
+        assert all(file.is_manual for package in definitions.packages.values() for file in package.files)
 
 
 class TestAssociation:

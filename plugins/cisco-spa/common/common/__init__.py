@@ -1,5 +1,6 @@
 """What the plugins for SPA phones and adaptors have in common."""
 
-from .plugin import Generation, Model, SpaPlugin
+from .models import Image, Model
+from .plugin import SpaPlugin
 
-__all__ = ["Generation", "Model", "SpaPlugin"]
+__all__ = ["Image", "Model", "SpaPlugin"]

@@ -1,70 +1,67 @@
-"""Languages and call progress tones of SPA devices."""
+"""Languages of SPA phones, and their dictionaries."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from attrs import frozen
 
-from provisiond.sdk.locales import Locale, best_match
+from provisiond.sdk import RawConfig
+from provisiond.sdk.locales import best_match, locale_of
+
+from .models import Model
+from .values import Settings
 
 
 @frozen
 class Language:
-    """A language of the phones: its name in the menu, and the mark in the names of dictionaries."""
+    """A language of the phones.
+
+    :param name: in the phones' menu.
+    :param code: in the names of dictionaries.
+    :param labels: texts of the keys that this plugin makes, by parameter.
+    """
 
     name: str
-    mark: str
+    code: str
+    labels: Mapping[str, str]
 
 
-ENGLISH = Language("English", "en")
-_LANGUAGES: Mapping[str, Language] = {
-    "en": ENGLISH,
-    "fr": Language("French", "fr"),
-    "fr_CA": Language("FrenchCanadian", "fc"),
-    "de": Language("German", "de"),
-    "es": Language("Spanish", "es"),
-    "it": Language("Italian", "it"),
-    "nl": Language("Dutch", "nl"),
-    "pl": Language("Polish", "pl"),
-    "pt": Language("Portuguese", "pt"),
-}
-
-# Frequencies and cadences: ITU-T E.180 supplement 2, in the notation of the administration guides.
-_TONES: Mapping[str, tuple[str, str, str, str]] = {
-    "FR": ("440@-10;10(*/0/1)", "440@-10;10(.5/.5/1)", "440@-10;10(.25/.25/1)", "440@-10;*(1.5/3.5/1)"),
-    "DE": ("425@-10;10(*/0/1)", "425@-10;10(.48/.48/1)", "425@-10;10(.24/.24/1)", "425@-10;*(1/4/1)"),
-    "ES": ("425@-10;10(*/0/1)", "425@-10;10(.2/.2/1)", "425@-10;10(.2/.2/1,.2/.2/1,.2/.6/1)", "425@-10;*(1.5/3/1)"),
-    "IT": ("425@-10;10(.2/.2/1,.6/1/1)", "425@-10;10(.5/.5/1)", "425@-10;10(.2/.2/1)", "425@-10;*(1/4/1)"),
-    "NL": ("425@-10;10(*/0/1)", "425@-10;10(.5/.5/1)", "425@-10;10(.25/.25/1)", "425@-10;*(1/4/1)"),
-    "PL": ("425@-10;10(*/0/1)", "425@-10;10(.5/.5/1)", "425@-10;10(.5/.5/1)", "425@-10;*(1/4/1)"),
-    "PT": ("425@-10;10(*/0/1)", "425@-10;10(.5/.5/1)", "425@-10;10(.2/.2/1)", "425@-10;*(1/5/1)"),
-    "BR": ("425@-10;10(*/0/1)", "425@-10;10(.25/.25/1)", "425@-10;10(.25/.25/1,.75/.25/1)", "425@-10;*(1/4/1)"),
-    "GB": (
-        "350@-19,440@-19;10(*/0/1+2)",
-        "400@-20;10(.375/.375/1)",
-        "400@-20;10(.4/.35/1,.225/.525/1)",
-        "400@-19,450@-19;*(.4/.2/1+2,.4/2/1+2)",
-    ),
-}
-_NAMES = ("Dial_Tone", "Busy_Tone", "Reorder_Tone", "Ring_Back_Tone")
+def _language(name: str, code: str, *labels: str) -> Language:
+    keys = ("exten_dnd", "exten_fwd_unconditional", "exten_fwd_no_answer", "exten_fwd_busy", "exten_fwd_disable_all")
+    return Language(name, code, MappingProxyType(dict(zip((*keys, "park", "directory"), labels, strict=True))))
 
 
-def language_of(locale: Locale) -> Language:
-    """Return the language of the phones that is nearest."""
-    return best_match(locale, _LANGUAGES, ENGLISH)
+ENGLISH = _language("English", "en", "DND", "Forward", "Fwd no answer", "Fwd busy", "No forwards", "Park", "Directory")
+_LANGUAGES: Mapping[str, Language] = MappingProxyType(
+    {
+        "en": ENGLISH,
+        "fr": _language("French", "fr", "NPD", "Renvoi", "Rnv absent", "Rnv occupé", "Sans renvoi", "Parc", "Annuaire"),
+        "de": _language(
+            "German", "de", "Ruhe", "Umleiten", "Uml. abwes.", "Uml. besetzt", "Uml. aus", "Parken", "Telefonbuch"
+        ),
+        "es": _language(
+            "Spanish", "es", "NM", "Desvío", "Desv. ausente", "Desv. ocupado", "Sin desvío", "Aparcar", "Directorio"
+        ),
+    }
+)
 
 
-def tones_of(locale: Locale) -> dict[str, str]:
-    """Return the tones of the locale's country; none for countries that the devices' own tones fit."""
-    return dict(zip(_NAMES, _TONES.get(locale.country, ()), strict=False))
+def language_of(raw_config: RawConfig) -> Language:
+    """Return the language that is nearest; English when there is none."""
+    return best_match(locale_of(raw_config), _LANGUAGES, ENGLISH)
 
 
-def dictionary_script(pattern: str, base_url: str, language: Language) -> dict[str, str]:
-    """Return the settings that make a phone load and use a language; none for English or without dictionaries."""
-    if not pattern or language is ENGLISH:
+def language_settings(raw_config: RawConfig, model: Model, base_url: str) -> Settings:
+    """Return the language of the display and where its dictionary is."""
+    if not raw_config.get("locale") or not model.dictionary:
         return {}
-    script = (
-        f"serv={base_url}/;d0=English;x0={pattern.format('en')};d1={language.name};x1={pattern.format(language.mark)}"
-    )
-    return {"Dictionary_Server_Script": script, "Language_Selection": language.name}
+    entries = [
+        f"d{number}={language.name};x{number}={model.dictionary.format(language.code)}"
+        for number, language in enumerate(_LANGUAGES.values())
+    ]
+    return {
+        "Dictionary_Server_Script": f"serv={base_url}/i18n/;{';'.join(entries)}",
+        "Language_Selection": language_of(raw_config).name,
+    }

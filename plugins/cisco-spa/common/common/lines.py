@@ -1,86 +1,114 @@
-"""Settings of lines and of the whole device (Cisco SPA administration guides)."""
+"""Settings of the SIP lines.
+
+Source: Cisco SPA300 and SPA500 series administration guide, "Ext Tab" and "Configuring Survivable Remote Site
+Telephony"; Cisco ATA administration guide, "Line page".
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from types import MappingProxyType
 
-from provisiond.sdk.lines import SipLine
+from provisiond.sdk import RawConfig
+from provisiond.sdk.lines import SipLine, sip_lines
 
-_DTMF = {"RTP-in-band": "InBand", "RTP-out-of-band": "AVT", "SIP-INFO": "INFO"}
-_DEBUG_LEVELS = {"critical": 0, "error": 0, "warning": 1, "info": 2, "debug": 3}
-_FEATURE_CODES = {
-    "exten_fwd_unconditional": "Cfwd_All_Act_Code",
-    "exten_fwd_busy": "Cfwd_Busy_Act_Code",
-    "exten_fwd_no_answer": "Cfwd_No_Ans_Act_Code",
-    "exten_fwd_disable_all": "Cfwd_All_Deact_Code",
-    "exten_dnd": "DND_Act_Code",
-    "exten_park": "Call_Park_Code",
-    "exten_pickup_call": "Call_Pickup_Code",
-    "exten_pickup_group": "Group_Call_Pickup_Code",
-}
+from .models import Model
+from .values import Settings, address, indexed, yes
+
+_DTMF: Mapping[str, str] = MappingProxyType({"RTP-in-band": "InBand", "RTP-out-of-band": "AVT", "SIP-INFO": "INFO"})
+_DEFAULT_PORTS: Mapping[str, int] = MappingProxyType({"udp": 5060, "tcp": 5060, "tls": 5061})
+_LOCAL_PORT = 5060
+_FALLBACK_SECONDS = 120
+_DIAL_PLAN = "([0-9*].)"
+_UNUSED: Mapping[str, object] = MappingProxyType({"Line_Enable": "No", "User_ID": "", "Password": "", "Auth_ID": ""})
 
 
-def address(host: str, port: int | None) -> str:
-    """Return ``host`` or ``host:port``."""
-    return f"{host}:{port}" if host and port else host
+def lines_of(raw_config: RawConfig, model: Model) -> dict[int, SipLine]:
+    """Return the lines that the model has room for, by their number."""
+    return {line.position: line for line in sip_lines(raw_config) if 1 <= line.position <= model.lines}
 
 
-def yes(value: object) -> str:
-    """Return the devices' word for true or false."""
-    return "Yes" if value else "No"
+def line_settings(raw_config: RawConfig, model: Model) -> list[tuple[str, Settings]]:
+    """Return title and settings of each line of the model; those that are not used are off and without secrets."""
+    lines = lines_of(raw_config, model)
+    sections = []
+    for number in range(1, model.lines + 1):
+        line = lines.get(number)
+        settings = dict(_UNUSED) if line is None else _line(line, raw_config, model)
+        sections.append((f"line {number}", indexed(settings, number)))
+    return sections
 
 
-def line_settings(number: int, line: SipLine | None) -> dict[str, Any]:
-    """Return the settings of one line; a line that is not used is switched off."""
-    if line is None:
-        return {f"Line_Enable_{number}_": "No"}
-    settings = {
+def security_settings(raw_config: RawConfig, model: Model) -> Settings:
+    """Return SRTP as phones have it, once for all lines: calls are encrypted if one line wants it.
+
+    Phones can't tell "preferred" from "required".
+    """
+    is_secure = any(line.srtp_mode != "disabled" for line in lines_of(raw_config, model).values())
+    settings: Settings = {"SRTP_Method": "s-descriptor"} if is_secure else {}
+    if not model.is_adaptor:
+        settings |= {"Secure_Call_Serv": yes(is_secure), "Secure_Call_Setting": yes(is_secure)}
+    return settings
+
+
+def _line(line: SipLine, raw_config: RawConfig, model: Model) -> Settings:
+    settings: Settings = {
         "Line_Enable": "Yes",
-        "Proxy": address(line.proxy_ip, line.proxy_port),
-        "Alternate_Proxy": address(line.backup_proxy_ip, line.backup_proxy_port),
-        "Dual_Registration": yes(line.backup_proxy_ip),
-        "Outbound_Proxy": address(line.outbound_proxy_ip, line.outbound_proxy_port),
-        "Use_Outbound_Proxy": yes(line.outbound_proxy_ip),
+        "SIP_Transport": line.transport.upper(),
+        "SIP_Port": _LOCAL_PORT + line.position - 1,
+        "Auth_Resync-Reboot": "No",
+        **_proxies(line),
         "Register": "Yes",
+        "Register_Expires": 3600,
         "Display_Name": line.display_name,
-        "Short_Name": line.number or line.username,
         "User_ID": line.username,
         "Password": line.password,
         "Use_Auth_ID": yes(line.auth_username != line.username),
         "Auth_ID": line.auth_username,
-        "SIP_Transport": line.transport.upper(),
-        "Secure_Call_Setting": yes(line.srtp_mode != "disabled"),
         "DTMF_Tx_Method": _DTMF.get(line.dtmf_mode, "Auto"),
-        "Mailbox_ID": line.voicemail,
-        "Voice_Mail_Server": address(line.proxy_ip, line.proxy_port),
-        "Message_Waiting": yes(line.voicemail),
+        "Voice_Mail_Server": _proxy(line) if raw_config.get("sip_subscribe_mwi") else "",
+        "Dial_Plan": _DIAL_PLAN,
     }
-    return {f"{name}_{number}_": value for name, value in settings.items()}
+    if raw_config.get("vlan_enabled") and raw_config.get("vlan_priority") is not None:
+        settings |= dict.fromkeys(("SIP_CoS_Value", "RTP_CoS_Value"), raw_config["vlan_priority"])
+    return settings | _port(line) if model.is_adaptor else settings
 
 
-def phone_settings(raw_config: Mapping[str, Any], first: SipLine | None) -> dict[str, Any]:
-    """Return the settings that hold for the whole device."""
-    settings: dict[str, Any] = {
-        "Admin_Passwd": raw_config.get("admin_password", ""),
-        "User_Password": raw_config.get("user_password", ""),
-        "Station_Name": first.display_name if first is not None else "",
-        "Voice_Mail_Number": raw_config.get("exten_voicemail", ""),
-        "SRTP_Method": "s-descriptor",
+def _port(line: SipLine) -> Settings:
+    """Return what only the telephone ports of adaptors have."""
+    is_secure = yes(line.srtp_mode != "disabled")
+    return {
+        "Secure_Call_Serv": is_secure,
+        "Secure_Call_Setting": is_secure,
+        "MWI_Serv": "Yes",
+        "VMWI_Serv": "Yes",
     }
-    if raw_config.get("dns_enabled"):
-        settings["Primary_DNS"] = raw_config["dns_ip"]
-    if raw_config.get("ntp_enabled"):
-        settings |= {"NTP_Enable": "Yes", "Primary_NTP_Server": raw_config["ntp_ip"]}
-    if raw_config.get("vlan_enabled"):
-        settings |= {"Enable_VLAN": "Yes", "VLAN_ID": raw_config["vlan_id"]}
-    if raw_config.get("syslog_enabled"):
-        settings["Syslog_Server"] = address(str(raw_config["syslog_ip"]), raw_config.get("syslog_port"))
-        settings["Debug_Level"] = _DEBUG_LEVELS.get(str(raw_config.get("syslog_level")), 1)
-    if phonebook := raw_config.get("X_xivo_phonebook_ip"):
-        settings["XML_Directory_Service_Name"] = "Phonebook"
-        settings["XML_Directory_Service_URL"] = f"http://{phonebook}/service/ipbx/web_services.php/phonebook/menu/"
-    for name, code in _FEATURE_CODES.items():
-        if raw_config.get(name):
-            settings[code] = raw_config[name]
-    return settings
+
+
+def _proxy(line: SipLine) -> str:
+    """Return the proxy; devices register with it, so a registrar counts only without one."""
+    if line.proxy_ip:
+        return address(line.proxy_ip, line.proxy_port)
+    return address(line.registrar_ip, line.registrar_port)
+
+
+def _proxies(line: SipLine) -> Settings:
+    """Return proxy and outbound proxy; a backup makes the proxy a list of servers in order, as DNS would give it."""
+    proxy, backup = _proxy(line), address(line.backup_proxy_ip, line.backup_proxy_port)
+    if backup:
+        default = _DEFAULT_PORTS.get(line.transport, 5060)
+        servers = (
+            (line.proxy_ip or line.registrar_ip, line.proxy_port),
+            (line.backup_proxy_ip, line.backup_proxy_port),
+        )
+        ranked = [f"{host}:{port or default}:p={rank}" for rank, (host, port) in enumerate(servers) if host]
+        proxy = f"provisiond:SRV={'|'.join(ranked)}"
+    outbound = address(line.outbound_proxy_ip, line.outbound_proxy_port)
+    return {
+        "Proxy": proxy,
+        "Use_Outbound_Proxy": yes(outbound),
+        "Outbound_Proxy": outbound,
+        "Use_DNS_SRV": yes(backup),
+        "DNS_SRV_Auto_Prefix": "No",
+        "Proxy_Fallback_Intvl": _FALLBACK_SECONDS if backup else 3600,
+    }

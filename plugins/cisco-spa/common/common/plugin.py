@@ -2,101 +2,121 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import ClassVar
 
-from attrs import frozen
-
-from provisiond.sdk import Device, DeviceInfo, File, Plugin, RawConfig, SipNotify, Support, SyncAction
-from provisiond.sdk.lines import sip_lines
-from provisiond.sdk.locales import locale_of
+from provisiond.sdk import Device, DeviceInfo, File, Plugin, PluginContext, RawConfig, SipNotify, Support, SyncAction
 from provisiond.sdk.naming import mac_name
 
 from .clock import clock_settings
-from .keys import key_settings
-from .languages import dictionary_script, language_of, tones_of
-from .lines import line_settings, phone_settings
+from .features import code_settings, directory_settings, soft_key_settings
+from .keys import console_settings, key_settings
+from .languages import language_settings
+from .lines import line_settings, lines_of, security_settings
+from .models import UNKNOWN, Model
+from .network import (
+    account_settings,
+    base_url,
+    first_settings,
+    network_settings,
+    provisioning_settings,
+    router_settings,
+)
+from .tones import tone_settings
+from .values import Settings, on_one_line
 
-
-@frozen(kw_only=True)
-class Model:
-    """One model.
-
-    :param lines: SIP lines it can have.
-    :param keys: line keys; 0 for adaptors.
-    :param file: the first file it asks for.
-    """
-
-    lines: int
-    keys: int
-    file: str
-
-
-@frozen(kw_only=True)
-class Generation:
-    """What one generation has of its own.
-
-    :param release: firmware release that the plugin was made for.
-    :param dictionary: pattern of the names of language files, with ``{}`` for the language; empty when there are none.
-    """
-
-    release: str
-    models: Mapping[str, Model]
-    dictionary: str = ""
+_LINKSYS_PREFIXES = frozenset(
+    prefix.lower()
+    for prefix in (
+        *("00:0C:41", "00:0E:08", "00:0F:66", "00:12:17", "00:13:10", "00:14:BF"),
+        *("00:16:B6", "00:18:39", "00:18:F8", "00:1A:70"),
+    )
+)
+"""Address prefixes of Linksys and Sipura, under which the older devices were made."""
 
 
 class SpaPlugin(Plugin):
     """SPA devices: a first file by model, then ``<mac>.xml``."""
 
-    generation: ClassVar[Generation]
+    models: ClassVar[Mapping[str, Model]]
+    serves_linksys: ClassVar[bool] = False
+    """Whether a device that told no more than an address of Linksys may be one of these."""
+
+    def __init__(self, context: PluginContext) -> None:
+        super().__init__(context)
+        self._releases = {key.split(", ")[1]: key.split(", ")[2] for key in context.capabilities}
 
     def associate(self, info: DeviceInfo) -> Support | int:
-        """Return how well this plugin fits the phone."""
-        if info.vendor != "Cisco" or info.model not in self.generation.models:
+        """Return how well this plugin fits: best for the very firmware, less for others of the same model."""
+        if info.vendor != "Cisco":
+            return Support.NONE
+        if info.model is None:
+            is_linksys = (info.mac or "")[:8] in _LINKSYS_PREFIXES
+            return Support.PROBABLE if self.serves_linksys and is_linksys else Support.UNKNOWN
+        release = self._releases.get(info.model)
+        if release is None:
             return Support.NONE
         if info.version is None:
             return Support.PROBABLE + 20
-        return Support.EXACT if info.version.startswith(self.generation.release) else Support.PROBABLE + 50
+        if info.version == release:
+            return Support.EXACT
+        same = info.version.split(".")[:2] == release.split(".")[:2]
+        return Support.COMPLETE if same else Support.PROBABLE + 50
 
-    def common_files(self, raw_config: RawConfig) -> Iterable[File]:
-        """Return the first file of each model: where its own file is."""
-        base = str(raw_config["http_base_url"])
-        for file in sorted({model.file for model in self.generation.models.values()}):
-            yield File(
-                name=file,
-                templates=(f"{file}.xml.tpl", "model.xml.tpl"),
-                context={"profile_rule": f"{base}/$MA.xml"},
-                sensitive=False,
-            )
+    def common_files(self, raw_config: RawConfig) -> Iterator[File]:
+        """Return the first file of each model."""
+        for name, model in self.models.items():
+            for file in model.first_files(name):
+                yield File(
+                    name=file,
+                    templates=(f"{file}.xml.tpl", "model.xml.tpl"),
+                    context={"settings": _shown(first_settings(raw_config))},
+                    sensitive=False,
+                )
 
     def device_files(self, device: Device, raw_config: RawConfig) -> Iterable[File]:
-        """Return the device's own file."""
+        """Return the device's own file, for adaptors without a display also under an older name of it."""
         mac = mac_name(device, upper=False)
-        templates = [f"{mac}.xml.tpl", "base.xml.tpl"]
-        if device.model:
-            templates.insert(1, f"{device.model}.xml.tpl")
-        yield File(
-            name=f"{mac}.xml",
-            templates=tuple(templates),
-            context={"settings": self._settings(device, raw_config, "$MA.xml")},
-            trigger=True,
-        )
+        model = self.models.get(device.model or "", UNKNOWN)
+        own = (f"{device.model}.xml.tpl",) if device.model in self.models else ()
+        templates = (f"{mac}.xml.tpl", *own, "base.xml.tpl")
+        context = self._context(raw_config, model)
+        names = [f"{mac}.xml"]
+        if self.serves_linksys and (device.model is None or model.first_file):
+            names.append(f"cfg/init_{mac}.xml")
+        return [File(name=name, templates=templates, context=context, trigger=True) for name in names]
 
     def synchronize(self, device: Device, raw_config: RawConfig) -> SyncAction:
-        """Have the device fetch its file; it restarts only when that changes what needs it."""
-        return SipNotify("check-sync;reboot=false")
+        """Return the NOTIFY that makes the device fetch its file; it restarts only if a change needs it.
 
-    def _settings(self, device: Device, raw_config: RawConfig, own_file: str) -> list[tuple[str, Any]]:
-        model = self.generation.models.get(device.model or "") or Model(lines=1, keys=1, file="")
-        base, locale = str(raw_config["http_base_url"]), locale_of(raw_config)
-        lines = sip_lines(raw_config)
-        settings: dict[str, Any] = {"Profile_Rule": f"{base}/{own_file}", "Resync_On_Reset": "Yes"}
-        settings |= phone_settings(raw_config, lines[0] if lines else None)
-        settings |= clock_settings(str(raw_config.get("timezone") or ""), self.context.year)
-        settings |= tones_of(locale)
-        settings |= dictionary_script(self.generation.dictionary, base, language_of(locale))
-        for number in range(1, model.lines + 1):
-            settings |= line_settings(number, next((line for line in lines if line.position == number), None))
-        if model.keys:
-            settings |= key_settings(raw_config, model.lines, model.keys)
-        return sorted(settings.items())
+        Source: provisioning guide, "Enables": ``Resync_From_SIP`` and ``Event: resync``.
+        """
+        return SipNotify("resync")
+
+    def _context(self, raw_config: RawConfig, model: Model) -> dict[str, object]:
+        lines = lines_of(raw_config, model)
+        station = next((line.display_name for line in lines.values()), "")
+        sections: list[tuple[str, Settings]] = [
+            ("provisioning", provisioning_settings(raw_config, model)),
+            ("web pages", account_settings(raw_config, model)),
+            ("network", network_settings(raw_config, model)),
+            ("clock", clock_settings(raw_config, self.context.year)),
+            ("language", language_settings(raw_config, model, base_url(raw_config))),
+            ("tones", tone_settings(raw_config, model)),
+            ("feature codes", code_settings(raw_config, model)),
+            ("soft keys", soft_key_settings(raw_config, model)),
+            ("station", {} if model.is_adaptor else {"Station_Name": station}),
+            ("encryption", security_settings(raw_config, model)),
+            *line_settings(raw_config, model),
+            ("keys", key_settings(raw_config, model)),
+            ("attendant consoles", console_settings(raw_config, model)),
+            ("directory", directory_settings(raw_config, model)),
+        ]
+        return {
+            "sections": [(title, _shown(settings)) for title, settings in sections if settings],
+            "router": _shown(router_settings(raw_config, model)),
+        }
+
+
+def _shown(settings: Settings) -> dict[str, object]:
+    return {name: _shown(value) if isinstance(value, dict) else on_one_line(value) for name, value in settings.items()}
