@@ -18,8 +18,8 @@ _BATCH = 256
 class BackgroundQueue:
     """Does one piece of work for each device id, a few at a time.
 
-    Between two pieces the reactor gets its turn, and while somebody holds the queue no new piece begins. An id that
-    waits already is not added twice.
+    Between two pieces the reactor gets its turn, and while somebody holds the queue no new piece begins. Work
+    that turns out to be done already should cost little: an id that several sources name may come several times.
 
     :param work: called with each id; what it raises is logged.
     :param limit: pieces of work at a time, 1 or more.

@@ -10,7 +10,6 @@ from provisiond.errors import InvalidInput
 from provisiond.identification.values import PhoneRequest, Protocol
 from provisiond.model.identifiers import normalize_mac
 
-_IGNORED = frozenset({"expiry", "release"})
 _OPTION = re.compile(r"([0-9]{3})([0-9A-Fa-f]{1,2}(?:\.[0-9A-Fa-f]{1,2})*)")
 _IP = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,10}){0,3}")
 MAX_OPTIONS = 256
@@ -26,7 +25,7 @@ def parse_dhcp_info(document: object) -> PhoneRequest | None:
         raise InvalidInput("dhcp_info must be an object")
     op = document.get("op")
     ip = _ip(document.get("ip"))
-    if op in _IGNORED:
+    if op in ("expiry", "release"):
         return None
     if op != "commit":
         raise InvalidInput("dhcp_info.op must be commit, expiry or release")
