@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from provisiond.errors import AlreadyExists, NotFound, PluginProblem
+from provisiond.errors import AlreadyExists, InvalidInput, NotFound, PluginProblem
 from provisiond.identification.extract import Identifier
 from provisiond.identification.knowledge import Knowledge
 from provisiond.identification.rules import Rule
@@ -449,6 +449,7 @@ class FakeArchives:
         self.gate = Gate()
         self.fails: Exception | None = None
         self.updates = 0
+        self.served = True
 
     def installable(self) -> Mapping[str, FakeOffer]:
         return self.offers
@@ -460,6 +461,10 @@ class FakeArchives:
             raise self.fails
         part.advance(10)
 
+    def check_update(self) -> None:
+        if not self.served:
+            raise InvalidInput("no plugin server is set")
+
     async def update(self, progress: OperationProgress) -> None:
         await self._work(progress)
         self.updates += 1
@@ -470,6 +475,7 @@ class FakeArchives:
 
     async def upgrade(self, plugin_id: str, progress: OperationProgress) -> None:
         await self._work(progress)
+        await self.host.load(plugin_id)
 
     async def uninstall(self, plugin_id: str) -> None:
         await self.gate()

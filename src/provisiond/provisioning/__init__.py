@@ -9,7 +9,7 @@ For phones (no SQL and no waiting for a known, unchanged phone)
 * ``house.contact.seen(PhoneRequest) -> Sighting(info, device | None, created, reason)`` (async)
 * ``house.contact.dhcp_info(document)``: checks, then works on (not async)
 * ``house.rendering.device_file(device, name) -> RenderedFile | None``, ``.common_file(plugin_id, name)`` (async)
-* ``house.rendering.fetched(device_id, name, etag)``, or ``house.fetched(device, name_as_asked, etag, trigger)`` (async)
+* ``house.rendering.fetched(device_id, name, etag)`` (not async)
 * ``house.parameters.tenant_of_key(key)``, ``.key_of(tenant)``: provisioning keys
 
 For programs (async unless marked)

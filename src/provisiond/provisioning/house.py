@@ -9,8 +9,6 @@ from typing import Any
 from attrs import frozen
 
 from provisiond.identification.extract import Identifier
-from provisiond.model.device import Device
-from provisiond.paths import UnsafeName, normalized_name
 from provisiond.provisioning.changes import Changes
 from provisiond.provisioning.config_tree import ConfigTree
 from provisiond.provisioning.configs import Configs
@@ -226,17 +224,6 @@ class House:
         await self.rendering.stop()
         await self.sightings.flush()
         await self.tokens.flush()
-
-    async def fetched(self, device: Device, name: str, etag: str, trigger: bool = False) -> None:
-        """Note that a phone got a file completely.
-
-        :param name: as the phone asked for it, percent-decoded.
-        :param trigger: not needed, the rendered file itself tells.
-        """
-        try:
-            self.rendering.fetched(device.id, normalized_name(name), etag)
-        except UnsafeName:
-            return
 
     def _parameter_changed(self, name: str, tenant: str | None, value: Any) -> None:
         if name == "provisioning_key" and tenant is not None and self._around.keys_in_urls:

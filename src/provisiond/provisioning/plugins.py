@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from twisted.logger import Logger
 
-from provisiond.errors import AlreadyExists, InProgress, InvalidInput, NotFound, PluginProblem, UnknownReference
+from provisiond.errors import AlreadyExists, InProgress, NotFound, PluginProblem, UnknownReference
 from provisiond.identification.associate import best_plugin, fits
 from provisiond.identification.rules import Rule
 from provisiond.identification.support import Support
@@ -41,9 +41,10 @@ class PluginArchives(Protocol):
     """Repositories and the installed plugins' directories (``packages.plugins.PluginPackages``)."""
 
     def installable(self) -> Mapping[str, Offer]: ...
+    def check_update(self) -> None: ...
     async def update(self, progress: OperationProgress) -> None: ...
     async def install(self, plugin_id: str, progress: OperationProgress) -> None: ...
-    async def upgrade(self, plugin_id: str, progress: OperationProgress) -> None: ...
+    async def upgrade(self, plugin_id: str, progress: OperationProgress) -> None: ...  # loads it, too
     async def uninstall(self, plugin_id: str) -> None: ...
 
 
@@ -164,8 +165,7 @@ class Plugins:
         :raises InProgress: while an update is running.
         :raises InvalidInput: when no repository is known.
         """
-        if not self._parameters.get("plugin_server"):
-            raise InvalidInput("no plugin_server is configured")
+        self._archives.check_update()
         return await self._begin("update", "", "update", lambda progress: self._archives.update(progress))
 
     async def install(self, plugin_id: str) -> StoredOperation:
@@ -254,8 +254,8 @@ class Plugins:
         try:
             await self._archives.upgrade(plugin_id, progress)
         finally:
-            # Also when the old version was put back: what is loaded is what lies on disk.
-            await self._load(plugin_id, "upgraded")
+            # Also when the old version was put back and loaded again.
+            self.changed([plugin_id], "upgraded")
         await self._follow(plugin_id)
 
     async def _load(self, plugin_id: str, action: str) -> None:

@@ -173,7 +173,7 @@ class Freshness(RuleBasedStateMachine):
 
 
 Freshness.TestCase.settings = settings(
-    max_examples=60,
+    max_examples=30,
     stateful_step_count=30,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),

@@ -166,9 +166,10 @@ def test_devices_of_an_uninstalled_plugin_keep_its_name(world):
 
 
 def test_an_update_needs_a_repository_and_runs_alone(world):
+    world.archives.served = False
     with pytest.raises(InvalidInput):
         run(world.house.plugins.update())
-    run(world.house.parameters.set("plugin_server", "http://plugins.example.org/"))
+    world.archives.served = True
     world.archives.gate.shut()
     operation = run(world.house.plugins.update())
     with pytest.raises(InProgress):

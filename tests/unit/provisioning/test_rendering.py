@@ -344,7 +344,7 @@ def test_the_trigger_file_tells_which_account_the_phone_runs(world):
     assert "remote_state_sip_username" not in world.house.directory.get(device.id).document
     world.house.rendering.fetched(device.id, "00085d000001.cfg", '"other"')
     assert "remote_state_sip_username" not in world.house.directory.get(device.id).document
-    run(world.house.fetched(device, "/00085d000001.cfg", file.etag))
+    world.house.rendering.fetched(device.id, "00085d000001.cfg", file.etag)
     expected = world.configs.config(device.config).raw_config["sip_lines"]["1"]["username"]
     assert world.house.directory.get(device.id).document["remote_state_sip_username"] == expected
     world.clock.advance(1)
