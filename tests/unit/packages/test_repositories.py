@@ -34,12 +34,8 @@ def test_the_greatest_priority_wins_then_the_greatest_version(tmp_path: Path) ->
     testing = channel(tmp_path, "testing", a="1.10", b="2", d="1")
     world = PluginWorld(tmp_path, [stable, testing])
     update(world)
-    assert versions(world) == {
-        "a": ("testing", "1.10"),
-        "b": ("stable", "3"),
-        "c": ("stable", "1"),
-        "d": ("testing", "1"),
-    }
+    both = {"b": ("stable", "3"), "d": ("testing", "1")}
+    assert versions(world) == {"a": ("testing", "1.10"), "c": ("stable", "1"), **both}
     world.sources = [Repository(name="stable", url=stable.url, priority=501), testing]
     assert versions(world)["a"] == ("stable", "1.9")
     world.pins = {"a": "testing", "c": "testing"}

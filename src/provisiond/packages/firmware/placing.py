@@ -122,6 +122,12 @@ class Place:
         """Return the directory to build a package in."""
         return self.plugin / STAGING_DIRECTORY / package_id
 
+    def clear(self, package_id: str) -> None:
+        """Remove what building and placing a package leaves."""
+        remove_tree(self.staging(package_id))
+        for name in (STAGING_DIRECTORY, JOURNAL_DIRECTORY):
+            _remove_directory(self.plugin / name)
+
     def install(
         self,
         package: FirmwarePackage,

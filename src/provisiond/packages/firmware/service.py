@@ -12,7 +12,7 @@ from twisted.logger import Logger
 
 from provisiond.model.operation import OperationProgress
 from provisiond.model.versions import version_key
-from provisiond.packages.archives import FIRMWARE_LIMITS, ArchiveLimits, remove_tree
+from provisiond.packages.archives import FIRMWARE_LIMITS, ArchiveLimits
 from provisiond.packages.downloads import Downloads
 from provisiond.packages.firmware.definitions import Definitions, FirmwarePackage, read_definitions
 from provisiond.packages.firmware.placing import Place, build
@@ -237,11 +237,10 @@ class FirmwarePackages:
 
     async def _build_and_place(self, plugin_id: str, package: FirmwarePackage, wanted_id: str) -> None:
         place = self._place(plugin_id)
-        staging = place.staging(package.id)
         try:
             warnings = await self._run(self._built_and_placed, place, plugin_id, package, wanted_id)
         finally:
-            await self._run(remove_tree, staging)
+            await self._run(place.clear, package.id)
         for warning in warnings:
             log.warn("{plugin}, package {package}: {text}", plugin=plugin_id, package=package.id, text=warning)
 

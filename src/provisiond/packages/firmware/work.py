@@ -116,12 +116,12 @@ def _contents(directory: Path) -> dict[str, int]:
     :raises InstallationProblem: when it holds anything but files and directories.
     """
     found: dict[str, int] = {}
-    for entry in os.scandir(directory):
+    for name in os.listdir(directory):
         try:
-            status = entry.stat(follow_symlinks=False)
+            status = os.lstat(directory / name)
         except FileNotFoundError:
             continue
         if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
             raise InstallationProblem("the archive holds a link or a device")
-        found[entry.name] = status.st_size if stat.S_ISREG(status.st_mode) else 0
+        found[name] = status.st_size if stat.S_ISREG(status.st_mode) else 0
     return found
