@@ -82,7 +82,7 @@ def test_transfers_are_counted_and_uploads_refused() -> None:
             seconds=0.1,
             round_trip=None,
             outcome="done",
-        )  # fmt: skip
+        )
     )
     assert b'provisiond_tftp_transfers_total{outcome="done"} 1.0' in metrics.exposition()
     assert b"provisiond_tftp_retransmissions_total 2.0" in metrics.exposition()
