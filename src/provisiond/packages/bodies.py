@@ -15,7 +15,7 @@ from twisted.web.http import PotentialDataLoss
 from provisiond.packages.running import DelayedCall, ReactorClock
 
 Writer = Callable[[bytes], Awaitable[None]]
-_PIECE = 1 << 18
+_PIECE = 1 << 16
 
 
 @define
@@ -80,7 +80,7 @@ class Body(Protocol):
         self._size += len(data)
         if self._size >= _PIECE and not self._writing:
             self._write()
-        if self._size >= 4 * _PIECE:
+        if self._size >= 8 * _PIECE:
             cast(Any, self.transport).pauseProducing()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802

@@ -98,7 +98,7 @@ class FirmwareTests(TestCase):
 
         def note() -> None:
             seen.append(format_progress(progress.snapshot()))
-            if not arrived.called and seen[-1].split(";")[-1].split("/")[0] != "0":
+            if not arrived.called and ";" in seen[-1] and ";0/" not in seen[-1]:
                 arrived.callback(None)
 
         progress = OperationProgress("install_pkg", on_change=note)
