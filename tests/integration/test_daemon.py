@@ -83,6 +83,13 @@ class TestFirstContact:
             ("Yealink", "T46S", None, False)
         ]
 
+    def test_the_server_says_which_plugins_would_serve_it(self, house: Running) -> None:
+        agent = "Aastra6731i MAC:00-08-5D-23-74-29 V:3.2.0.70-SIP"
+        assert fetch_http(house.http, "/00085D237429.cfg", address="127.0.2.8", user_agent=agent) is None
+        found = house.rest.get("/dev_mgr/devices?q={%22mac%22:%2200:08:5d:23:74:29%22}")["devices"]
+        fitting = house.rest.get(f"/dev_mgr/devices/{found[0]['id']}/plugins")
+        assert fitting == {"plugins": ["aastra-3.3.1-SP2"]}
+
     def test_a_browser_creates_nothing(self, house: Running) -> None:
         before = len(house.rest.get("/dev_mgr/devices")["devices"])
         assert (

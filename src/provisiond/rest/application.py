@@ -47,7 +47,7 @@ def routed(house: House, metrics: Metrics, clock: Any) -> Router:
     """Return the router with every resource of the API."""
     router = Router(TokenGate(house.tokens, house.tenants, clock.seconds), metrics)
     router.add(ServerResources(house.parameters, metrics))
-    router.add(DeviceResources(house.devices, house.contact, house.synchronization))
+    router.add(DeviceResources(house.devices, house.contact, house.synchronization, house.plugins))
     router.add(ConfigResources(house.configs))
     router.add(PluginResources(house.plugins, house.packages))
     for path in PATHS:

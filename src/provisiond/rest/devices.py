@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from provisiond.identification.values import DeviceInfo
 from provisiond.model.query import parse_query
 from provisiond.provisioning.contact import Contact
 from provisiond.provisioning.devices import Devices
+from provisiond.provisioning.plugins import Plugins
 from provisiond.provisioning.synchronization import Synchronization
 from provisiond.rest.answers import NO_CONTENT, Answer, address, created, links, listed
 from provisiond.rest.bodies import DeviceBody, DhcpInfoBody, IdBody
@@ -26,8 +28,9 @@ def recurses(query: Mapping[str, str]) -> bool:
 class DeviceResources:
     """What programs can do with devices."""
 
-    def __init__(self, devices: Devices, contact: Contact, synchronization: Synchronization) -> None:
+    def __init__(self, devices: Devices, contact: Contact, synchronization: Synchronization, plugins: Plugins) -> None:
         self._devices = devices
+        self._plugins = plugins
         self._synchronization = synchronization
         self._contact = contact
 
@@ -76,6 +79,19 @@ class DeviceResources:
         """Return a device, its pending work finished."""
         device = await self._devices.get(call.arguments["device_id"], call.scope)
         return Answer(document={"device": dict(device.document)})
+
+    @route(
+        "GET",
+        "/dev_mgr/devices/<device_id>/plugins",
+        "provd.dev_mgr.devices.{device_id}.plugins.read",
+        "List the plugins that are not installed and would serve a device, the best first",
+        statuses={200: "Ids of plugins that the repositories offer.", **UNKNOWN},
+    )
+    async def fitting_plugins(self, call: Call) -> Answer:
+        """Return the plugins that an administrator may install for this phone."""
+        device = await self._devices.get(call.arguments["device_id"], call.scope)
+        info = DeviceInfo(vendor=device.vendor, model=device.model, version=device.version)
+        return Answer(document={"plugins": list(self._plugins.fitting_installable(info))})
 
     @route(
         "PUT",
