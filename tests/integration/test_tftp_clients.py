@@ -1,0 +1,128 @@
+"""TFTP with clients that nobody here wrote, and with datagrams that no client would send."""
+
+from __future__ import annotations
+
+import random
+import socket
+import subprocess
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from bench.phones import fetch_atftp, fetch_tftp
+from tests.support.servers import Running, build_repository, prepared
+
+SEP = "SEP001B54000005.cnf.xml"
+BIG = random.Random(1).randbytes(3_000_000)
+FILES = {"big.bin": BIG, "zero.bin": b"", "exact.bin": b"x" * 1024, "text.txt": b"a\nb\rc\r\n"}
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    directory = tmp_path_factory.mktemp("server")
+    server = prepared(directory, build_repository(directory))
+    settings = server.server.settings
+    text = settings.read_text().replace(
+        f"- 127.0.0.1:{server.tftp}", f"- 127.0.0.1:{server.tftp}\n  - '[::1]:{server.tftp}'"
+    )
+    settings.write_text(text)
+    server.server.start()
+    try:
+        server.install("cisco-sccp-9.0.3")
+        assert fetch_tftp(server.tftp, SEP, address="127.0.0.1") is not None
+        root = server.server.state / "plugins" / "cisco-sccp-9.0.3" / "var" / "tftpboot"
+        for name, content in FILES.items():
+            (root / name).write_bytes(content)
+        yield server
+    finally:
+        server.server.stop()
+
+
+def ask(house: Running, datagram: bytes) -> bytes:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(10)
+        client.sendto(datagram, ("127.0.0.1", house.tftp))
+        return client.recvfrom(70_000)[0]
+
+
+@pytest.mark.parametrize("name", ["big.bin", "zero.bin", "exact.bin"])
+class TestClients:
+    def test_tftpy(self, house: Running, tmp_path: Path, name: str) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import tftpy
+
+            tftpy.TftpClient("127.0.0.1", house.tftp, {"blksize": 1428}).download(name, str(tmp_path / "x"))
+        assert (tmp_path / "x").read_bytes() == FILES[name]
+
+    def test_busybox(self, house: Running, tmp_path: Path, name: str) -> None:
+        command = ["busybox", "tftp", "-g", "-b", "1428", "-r", name, "-l", str(tmp_path / "x")]
+        subprocess.run([*command, "127.0.0.1", str(house.tftp)], check=True, capture_output=True, timeout=60)
+        assert (tmp_path / "x").read_bytes() == FILES[name]
+
+    def test_curl_over_ipv6(self, house: Running, name: str) -> None:
+        # The phone is known by its IPv4 address; what it may have over IPv6 is the file that names it.
+        command = ["curl", "-s", "-g", f"tftp://[::1]:{house.tftp}/{SEP}"]
+        done = subprocess.run(command, check=True, capture_output=True, timeout=60)
+        assert done.stdout == fetch_tftp(house.tftp, SEP, address="127.0.0.1")
+
+    @pytest.mark.parametrize("window", [1, 16])
+    def test_atftp_with_windows(self, house: Running, tmp_path: Path, name: str, window: int) -> None:
+        fetch_atftp(house.tftp, SEP, tmp_path / "own")
+        options = ["--option", "blksize 1428", "--option", f"windowsize {window}", "--option", "tsize 0"]
+        command = ["atftp", *options, "-g", "-r", name, "-l", str(tmp_path / "x"), "127.0.0.1", str(house.tftp)]
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+        assert (tmp_path / "x").read_bytes() == FILES[name]
+
+
+class TestOnTheWire:
+    def test_netascii(self, house: Running) -> None:
+        fetch_tftp(house.tftp, SEP, address="127.0.0.1")
+        assert ask(house, b"\0\1text.txt\0netascii\0")[4:] == b"a\r\nb\r\0c\r\0\r\n"
+
+    def test_options_are_acknowledged_only_as_asked(self, house: Running) -> None:
+        fetch_tftp(house.tftp, SEP, address="127.0.0.1")
+        answer = ask(house, b"\0\1exact.bin\0octet\0TSIZE\x000\0blksize\x0065464\0odd\x001\0timeout\0x\0")
+        assert answer == b"\0\6tsize\x001024\0blksize\x001428\0"
+
+    @pytest.mark.parametrize(
+        ("datagram", "expected"),
+        [
+            (b"\0\2up.txt\0octet\0", b"\0\5\0\2uploads are not accepted\0"),
+            (b"\0\1\xff\xfe\0octet\0", b"\0\5\0\1file not found\0"),
+            (b"\0\1nothing.cfg\0octet\0", b"\0\5\0\1file not found\0"),
+            (b"\0\1x\0mail\0", b"\0\5\0\4this mode is not supported\0"),
+        ],
+    )
+    def test_refusals_are_error_packets_never_silence(self, house: Running, datagram: bytes, expected: bytes) -> None:
+        assert ask(house, datagram) == expected
+
+    def test_floods_and_garbage_cost_nothing(self, house: Running) -> None:
+        reference = fetch_tftp(house.tftp, SEP, address="127.0.0.1")
+        chance = random.Random(2)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(10)
+            client.sendto(b"\0\1zero.bin\0octet\0", ("127.0.0.1", house.tftp))
+            _, finished = client.recvfrom(600)
+            for _ in range(5_000):
+                client.sendto(b"\0\4\0\1", finished)
+            for _ in range(5_000):
+                client.sendto(chance.randbytes(chance.randrange(60)), ("127.0.0.1", house.tftp))
+        assert fetch_tftp(house.tftp, SEP, address="127.0.0.1") == reference
+        assert "Traceback" not in house.server.log_text()
+
+    def test_a_stranger_cannot_touch_a_transfer(self, house: Running) -> None:
+        fetch_tftp(house.tftp, SEP, address="127.0.0.1")
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger,
+        ):
+            client.settimeout(10)
+            client.sendto(b"\0\1exact.bin\0octet\0", ("127.0.0.1", house.tftp))
+            first, transfer = client.recvfrom(600)
+            assert first[:4] == b"\0\3\0\1"
+            stranger.sendto(b"\0\4\0\1", transfer)
+            stranger.sendto(b"\0\5\0\0stop\0", transfer)
+            client.sendto(b"\0\4\0\1", transfer)
+            assert client.recvfrom(600)[0][:4] == b"\0\3\0\2"
