@@ -62,9 +62,8 @@ def _sightings(connection: Connection, changes: Mapping[str, Mapping[str, Any]])
         device = _get(connection, device_id)
         if device is None:
             continue
-        kept = {name: value for name, value in device.document.items() if members.get(name, value) is not None}
-        kept.update({name: value for name, value in members.items() if value is not None})
-        changed = Device(kept)
+        merged = {**device.document, **members}
+        changed = Device({name: value for name, value in merged.items() if name not in members or value is not None})
         connection.execute(update(devices).where(devices.c.id == device_id).values(**_row(changed)))
         feed.note(connection, "device", device_id, "sighting")
 
