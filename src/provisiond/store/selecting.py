@@ -135,7 +135,11 @@ def found(connection: Connection, table: Table, query: Query, tenants: Collectio
     statement = select(table.c.document).where(*plan.clauses).order_by(table.c.seq)
     result = connection.execution_options(yield_per=BATCH).execute(statement)
     kept = (document for document in _documents_of(result) if matches(query.selector, document))
-    return selected(_bounded(kept, query), query)
+    try:
+        return selected(_bounded(kept, query), query)
+    finally:
+        # A page may be full before the last row was read; PostgreSQL keeps a cursor open until then.
+        result.close()
 
 
 def _documents_of(result: Any) -> Iterator[dict[str, Any]]:
