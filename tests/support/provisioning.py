@@ -505,16 +505,6 @@ class World:
 
     def built(self) -> House:
         """Build the use cases anew on what is stored, as a restart does."""
-        stores = Stores(
-            devices=self.devices,
-            configs=self.configs,
-            parameters=self.parameters,
-            tenants=self.tenants,
-            tokens=self.tokens,
-            operations=self.operations,
-            facts=self.facts,
-            feed=self.feed,
-        )
         around: dict[str, Any] = {
             "clock": self.clock,
             "threads": self.threads,
@@ -526,7 +516,20 @@ class World:
             "token_work_factor": 2,
             **self._around,
         }
-        return House(stores, Surroundings(**around))
+        return House(self.stores(), Surroundings(**around))
+
+    def stores(self) -> Stores:
+        """Return everything that is stored."""
+        return Stores(
+            devices=self.devices,
+            configs=self.configs,
+            parameters=self.parameters,
+            tenants=self.tenants,
+            tokens=self.tokens,
+            operations=self.operations,
+            facts=self.facts,
+            feed=self.feed,
+        )
 
     def start(self) -> House:
         """Start the house and let its first background work end."""
