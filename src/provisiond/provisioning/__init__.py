@@ -30,6 +30,9 @@ For programs (async unless marked)
 * ``house.operations``: ``start(resource_path, work(progress), label) -> StoredOperation``,
   ``get(resource_path, number)``, ``delete(resource_path, number)``
 * ``house.parameters``: ``described()``, ``get(name, tenant=None)`` (not async), ``set(name, value, tenant=None)``
+* ``house.inspection``: ``files(device_id, scope) -> [ServedFile]``, ``preview(device_id, name, scope, reveal=False) ->
+  RenderedFile``, ``difference(device_id, name, scope, reveal=False) -> str`` (unified diff against the last fetch),
+  ``dry_run(config_id, document, scope)`` yields ``Effect``
 * ``house.rendering.preview(device, override=None) -> FileSet``, ``.device_files(device) -> FileSet | None``,
   ``.problem(device_id)``, ``.revision(device_id)`` (the last two not async); ``house.fetches.of(device_id)``
 * ``house.events.subscribe(limit) -> Subscription``: ``await next()``, ``close()``

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from attrs import frozen
@@ -24,10 +25,12 @@ class Fetch:
 
     :param at: seconds since the epoch.
     :param file: what it got.
+    :param secrets: secrets that are in it.
     """
 
     at: float
     file: RenderedFile
+    secrets: tuple[str, ...] = ()
 
 
 class Fetches:
@@ -44,9 +47,9 @@ class Fetches:
         self._noted: dict[str, dict[str, Fetch]] = {}
         self._planned: Any = None
 
-    def note(self, device_id: str, file: RenderedFile) -> None:
+    def note(self, device_id: str, file: RenderedFile, secrets: Iterable[str] = ()) -> None:
         """Note that the phone got this file now."""
-        self._noted.setdefault(device_id, {})[file.name] = Fetch(self._clock.seconds(), file)
+        self._noted.setdefault(device_id, {})[file.name] = Fetch(self._clock.seconds(), file, tuple(secrets))
         if self._planned is None:
             self._planned = self._clock.callLater(INTERVAL, self._flush_now)
 
@@ -54,8 +57,10 @@ class Fetches:
         """Return the last fetch of each file of a device, by name."""
         kept = await self._files.load(device_id)
         fetches: dict[str, Fetch] = {}
-        for name, file in (kept.files if kept is not None else {}).items():
-            fetches[name] = Fetch(float(kept.facts.get(name, 0)) if kept is not None else 0.0, file)
+        if kept is not None:
+            for name, file in kept.files.items():
+                at, secrets = kept.facts[name]
+                fetches[name] = Fetch(at, file, tuple(secrets))
         return {**fetches, **self._noted.get(device_id, {})}
 
     def forget(self, device_id: str) -> None:
@@ -85,5 +90,5 @@ def _as_set(fetches: dict[str, Fetch]) -> FileSet:
     return FileSet(
         revision="",
         files={name: fetch.file for name, fetch in newest},
-        facts={name: fetch.at for name, fetch in newest},
+        facts={name: [fetch.at, list(fetch.secrets)] for name, fetch in newest},
     )

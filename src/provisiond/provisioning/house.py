@@ -20,6 +20,7 @@ from provisiond.provisioning.fetches import Fetches
 from provisiond.provisioning.first_start import create_admin_token, create_default_configs
 from provisiond.provisioning.flattening import Flattening
 from provisiond.provisioning.following import EVERY_KIND, Feed, Following
+from provisiond.provisioning.inspection import Inspection
 from provisiond.provisioning.operations import Operations, StoredOperations
 from provisiond.provisioning.packages import Packages, PackageService
 from provisiond.provisioning.parameters import Parameters
@@ -167,6 +168,7 @@ class House:
             parameters=self.parameters,
             events=self.events,
         )
+        self.inspection = Inspection(self.directory, self.tree, self.rendering, self.fetches)
         self.packages = Packages(host, around.packages, self.operations, self.parameters)
         self.synchronization = Synchronization(
             directory=self.directory,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from attrs import evolve, frozen
 from twisted.logger import Logger
@@ -13,6 +14,7 @@ from provisiond.model.device import Device
 from provisiond.plugins.values import LoadedPlugin
 from provisiond.provisioning.file_sets import FileSet
 from provisiond.provisioning.flattening import Flattening
+from provisiond.provisioning.masking import secrets_of
 from provisiond.provisioning.ports import Clock, PluginHost
 from provisiond.provisioning.rendered_files import RenderedFiles
 from provisiond.provisioning.revisions import common_revision, device_revision
@@ -20,6 +22,8 @@ from provisiond.provisioning.revisions import common_revision, device_revision
 log = Logger()
 RETRY_SECONDS = 30.0
 SIP_USERNAME = "sip_username"
+SECRETS = "secrets"
+RENDERED_AT = "rendered_at"
 _UNEXPECTED = "the files could not be made because of a fault of the server, see the log"
 
 
@@ -78,7 +82,8 @@ class Maker:
         plugin = self._plugin_of(device)
         raw_config = await self._flattening.of(device, override)
         revision = device_revision(plugin.revision, self._year(), device, raw_config)
-        return FileSet(revision=revision, files=await self._host.device_files(plugin.id, device, raw_config))
+        rendered = await self._host.device_files(plugin.id, device, raw_config)
+        return FileSet(revision=revision, files=rendered, facts=self._facts(raw_config))
 
     def common_revision(self, plugin_id: str) -> str:
         """Return the present revision of the files that all devices of a plugin share.
@@ -117,8 +122,14 @@ class Maker:
         if self._loaded(plugin.id).revision != plugin.revision:
             # The plugin was replaced meanwhile: these bytes must not be kept under either revision.
             return await self._made(number, device, former)
-        facts = {SIP_USERNAME: _first_username(raw_config)}
-        return Outcome(number, revision), FileSet(revision=revision, files=rendered, facts=facts)
+        return Outcome(number, revision), FileSet(revision=revision, files=rendered, facts=self._facts(raw_config))
+
+    def _facts(self, raw_config: dict[str, Any]) -> dict[str, Any]:
+        return {
+            SIP_USERNAME: _first_username(raw_config),
+            SECRETS: list(secrets_of(raw_config)),
+            RENDERED_AT: self._clock.seconds(),
+        }
 
     def _year(self) -> int:
         return year_of(self._clock.seconds())

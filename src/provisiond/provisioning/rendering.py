@@ -19,7 +19,7 @@ from provisiond.provisioning.events import DeviceConfigured, Events
 from provisiond.provisioning.fetches import Fetches
 from provisiond.provisioning.file_sets import FileSet
 from provisiond.provisioning.flattening import Flattening
-from provisiond.provisioning.making import SIP_USERNAME, Maker, Outcome, common_key, device_key, year_of
+from provisiond.provisioning.making import SECRETS, SIP_USERNAME, Maker, Outcome, common_key, device_key, year_of
 from provisiond.provisioning.ports import Clock, PluginHost
 from provisiond.provisioning.rendered_files import RenderedFiles
 from provisiond.provisioning.serial import SharedRuns
@@ -238,7 +238,7 @@ class Rendering:
         file = files.files.get(name)
         if file is None or file.etag != etag:
             return
-        self._fetches.note(device_id, file)
+        self._fetches.note(device_id, file, files.facts.get(SECRETS, ()))
         username = files.facts.get(SIP_USERNAME)
         device = self._directory.get(device_id)
         if not file.trigger or username is None or device is None:
