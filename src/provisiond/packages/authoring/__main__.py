@@ -1,8 +1,6 @@
 """``python -m provisiond.packages.authoring``: the authors' tools that need no plugin host."""
 
-from provisiond.packages.authoring.tool import tool
-
-main = tool()
+from provisiond.packages.authoring.commands import main
 
 if __name__ == "__main__":
-    main(prog_name="plugin")
+    main()
