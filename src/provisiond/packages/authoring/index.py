@@ -13,6 +13,7 @@ from provisiond.model.versions import version_key
 from provisiond.packages.authoring.package import archives_of
 from provisiond.packages.digests import file_digests
 from provisiond.packages.plugin_archive import read_archive
+from provisiond.packages.signatures import SIGNATURE_SUFFIX
 
 INDEX_NAME = "plugins.db"
 
@@ -29,6 +30,17 @@ class IndexReport:
     entries: dict[str, dict[str, Any]] = field(factory=dict)
     warnings: list[str] = field(factory=list)
     problems: list[str] = field(factory=list)
+
+    def add(self, plugin_id: str, entry: dict[str, Any]) -> None:
+        """Add an entry; of two entries of one plugin that of the greater version stays, with a warning."""
+        other = self.entries.get(plugin_id)
+        if other is None:
+            self.entries[plugin_id] = entry
+            return
+        lower, higher = sorted((other, entry), key=lambda item: (version_key(item["version"]), item["filename"]))
+        self.entries[plugin_id] = higher
+        listed = higher["filename"]
+        self.warnings.append(f"{lower['filename']} is not listed: {listed} is of a greater or equal version")
 
 
 def entry_of(archive: Path) -> tuple[str, dict[str, Any]]:
@@ -56,9 +68,9 @@ def index(directory: Path) -> IndexReport:
         except PackageProblem as problem:
             report.problems.append(f"{archive.name}: {problem.sentence}")
         else:
-            _add(report, plugin_id, entry)
+            report.add(plugin_id, entry)
     if not report.problems:
-        _write(directory / INDEX_NAME, index_bytes(report.entries))
+        _replace(directory, index_bytes(report.entries))
     return report
 
 
@@ -67,17 +79,12 @@ def index_bytes(entries: dict[str, dict[str, Any]]) -> bytes:
     return json.dumps(entries, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _add(report: IndexReport, plugin_id: str, entry: dict[str, Any]) -> None:
-    other = report.entries.get(plugin_id)
-    if other is None:
-        report.entries[plugin_id] = entry
+def _replace(directory: Path, content: bytes) -> None:
+    path = directory / INDEX_NAME
+    if path.is_file() and path.read_bytes() == content:
         return
-    lower, higher = sorted((other, entry), key=lambda item: (version_key(item["version"]), item["filename"]))
-    report.entries[plugin_id] = higher
-    report.warnings.append(f"{lower['filename']} is not listed: {higher['filename']} is of a greater or equal version")
-
-
-def _write(path: Path, content: bytes) -> None:
     partial = path.with_name(f".{path.name}.part")
     partial.write_bytes(content)
+    # a signature of the former content would make servers refuse the new one for the wrong reason
+    (directory / f"{INDEX_NAME}{SIGNATURE_SUFFIX}").unlink(missing_ok=True)
     partial.replace(path)

@@ -1,0 +1,348 @@
+"""Publishing: a whole round from the sources to a server, over a directory and over an rsync server."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.file_server import file_server
+from tests.support.firmware import file_section, package_section
+from tests.support.plugin_packages import plugin_archive, result
+from tests.support.plugin_packages import publish as published
+from tests.support.plugin_world import PluginWorld
+from tests.support.rsync_daemon import rsync_daemon
+
+from provisiond.errors import PackageProblem
+from provisiond.model.operation import OperationProgress
+from provisiond.packages.authoring import publish as publishing
+from provisiond.packages.authoring.index import index
+from provisiond.packages.authoring.publish import LOCK_NAME, fetch, publish, publish_files
+from provisiond.packages.authoring.rsync import Rsync
+from provisiond.packages.repositories import Repository
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(params=["directory", "rsync"])
+def destination(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """What to publish to, and the directory that it is."""
+    if request.param == "directory":
+        (tmp_path / "published").mkdir()
+        yield str(tmp_path / "published"), tmp_path / "published"
+    else:
+        with rsync_daemon(tmp_path) as address:
+            yield address, tmp_path / "published"
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+def offer(directory: Path, **versions: str) -> Path:
+    archives = {f"{key}-{value}.tar.bz2": plugin_archive(key, value) for key, value in versions.items()}
+    published(directory, archives)
+    index(directory)
+    return directory
+
+
+def test_a_first_and_a_second_publication(destination: tuple[str, Path], tmp_path: Path) -> None:
+    address, there = destination
+    local = offer(tmp_path / "local", a="1", b="1")
+    channel = f"{address}/testing"
+    plan = publish(local, channel, dry_run=True)
+    assert (plan.sent, plan.vanished) == (["a-1.tar.bz2", "b-1.tar.bz2", "plugins.db"], [])
+    assert not (there / "testing").exists()
+    publish(local, channel)
+    assert names(there / "testing") == ["a-1.tar.bz2", "b-1.tar.bz2", "plugins.db"]
+    assert publish(local, channel).sent == []
+    (local / "a-1.tar.bz2").unlink()
+    offer(local, a="2", b="1")
+    plan = publish(local, channel, dry_run=True)
+    assert {"a-2.tar.bz2", "plugins.db"} <= set(plan.sent)
+    assert plan.vanished == ["a-1.tar.bz2"]
+    assert "a-1.tar.bz2" in names(there / "testing")
+    publish(local, channel)
+    assert names(there / "testing") == ["a-2.tar.bz2", "b-1.tar.bz2", "plugins.db"]
+
+
+def test_fetching_and_publishing_changes_nothing_and_keeps_what_others_published(
+    destination: tuple[str, Path], tmp_path: Path
+) -> None:
+    address, there = destination
+    offer(there / "stable", a="1", foreign="1")
+    before = {name: (there / "stable" / name).stat().st_mtime_ns for name in names(there / "stable")}
+    local = tmp_path / "local"
+    assert fetch(f"{address}/stable", local) is True
+    assert publish(local, f"{address}/stable").sent == []
+    assert {name: (there / "stable" / name).stat().st_mtime_ns for name in names(there / "stable")} == before
+    assert fetch(f"{address}/none", tmp_path / "empty") is False
+
+
+def test_a_channel_that_was_not_fetched_or_has_changed_since_is_not_overwritten(
+    destination: tuple[str, Path], tmp_path: Path
+) -> None:
+    address, there = destination
+    channel = f"{address}/stable"
+    offer(there / "stable", a="1")
+    local = offer(tmp_path / "local", a="2")
+    with pytest.raises(PackageProblem, match=r"fetch .* first"):
+        publish(local, channel)
+    fetch(channel, local)
+    offer(there / "stable", a="1", theirs="1")
+    (local / "a-1.tar.bz2").unlink()
+    offer(local, a="2")
+    with pytest.raises(PackageProblem, match="changed since it was fetched"):
+        publish(local, channel)
+    assert "theirs-1.tar.bz2" in names(there / "stable")
+
+
+def test_nothing_newer_than_what_is_sent_is_removed(destination: tuple[str, Path], tmp_path: Path) -> None:
+    address, there = destination
+    local = offer(tmp_path / "local", a="1")
+    publish(local, f"{address}/stable")
+    late = there / "stable" / "theirs-1.tar.bz2"
+    late.write_bytes(plugin_archive("theirs", "1"))
+    os.utime(late, (4_000_000_000, 4_000_000_000))
+    with pytest.raises(PackageProblem, match=r"theirs-1.tar.bz2 at the destination is newer"):
+        publish(local, f"{address}/stable")
+    assert late.exists()
+
+
+def test_two_publishers_do_not_mix(destination: tuple[str, Path], tmp_path: Path) -> None:
+    address, there = destination
+    local = offer(tmp_path / "local", a="1")
+    (there / "stable").mkdir()
+    (there / "stable" / LOCK_NAME).write_text("0123 alice 2026-01-01 10:00\n")
+    with pytest.raises(PackageProblem, match="alice 2026-01-01 10:00 is publishing"):
+        publish(local, f"{address}/stable")
+    assert names(there / "stable") == [LOCK_NAME]
+
+
+def test_the_index_follows_the_archives_and_deletions_follow_the_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "published").mkdir()
+    there = tmp_path / "published" / "stable"
+    local = offer(tmp_path / "local", a="1")
+    publish(local, str(there))
+    (local / "a-1.tar.bz2").unlink()
+    offer(local, a="2")
+    seen = []
+    real_push, real_remove = Rsync.push, Rsync.remove
+
+    def note() -> None:
+        listed = json.loads((there / "plugins.db").read_text())["a"]["filename"]
+        assert (there / listed).is_file()
+        seen.append((listed, "a-1.tar.bz2" in names(there)))
+
+    def push(self: Rsync, *arguments: object, **members: object) -> None:
+        real_push(self, *arguments, **members)  # type: ignore[arg-type]
+        note()
+
+    def remove(self: Rsync, files: list[str]) -> None:
+        note()
+        real_remove(self, files)
+
+    monkeypatch.setattr(Rsync, "push", push)
+    monkeypatch.setattr(Rsync, "remove", remove)
+    publish(local, str(there))
+    assert list(dict.fromkeys(seen)) == [
+        ("a-1.tar.bz2", True),
+        ("a-2.tar.bz2", True),
+        ("a-2.tar.bz2", False),
+    ]
+
+
+@pytest.mark.parametrize("damage", ["missing", "foreign", "edited"])
+def test_an_index_that_does_not_fit_is_not_published(tmp_path: Path, damage: str) -> None:
+    local = offer(tmp_path / "local", a="1")
+    if damage == "missing":
+        (local / "plugins.db").unlink()
+    elif damage == "foreign":
+        (local / "b-1.tar.bz2").write_bytes(plugin_archive("b", "1"))
+    else:
+        (local / "a-1.tar.bz2").write_bytes(plugin_archive("a", "1", {"more": b"x"}))
+    with pytest.raises(PackageProblem, match="index it"):
+        publish(local, str(tmp_path / "published"))
+    assert not (tmp_path / "published").exists()
+
+
+def test_hosted_firmware_is_only_ever_added(destination: tuple[str, Path], tmp_path: Path) -> None:
+    address, there = destination
+    local = tmp_path / "firmwares"
+    (local / "snom").mkdir(parents=True)
+    (local / "snom/a.bin").write_bytes(b"a")
+    publish_files(local, f"{address}/firmwares", dry_run=True)
+    assert names(there) == []
+    publish_files(local, f"{address}/firmwares")
+    (local / "snom/a.bin").rename(local / "snom/b.bin")
+    publish_files(local, f"{address}/firmwares")
+    assert names(there / "firmwares/snom") == ["a.bin", "b.bin"]
+
+
+@pytest.mark.parametrize("address", ["", " ", "--rsh=touch x"])
+def test_destinations_that_are_none(tmp_path: Path, address: str) -> None:
+    with pytest.raises(PackageProblem, match="name a destination"):
+        fetch(address, tmp_path / "x")
+
+
+def test_a_failing_rsync_is_told(tmp_path: Path) -> None:
+    with pytest.raises(PackageProblem, match="rsync fails with status"):
+        publish(offer(tmp_path / "local", a="1"), "rsync://127.0.0.1:1/none")
+
+
+def test_the_lock_goes_when_publishing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "published").mkdir()
+    local = offer(tmp_path / "local", a="1")
+
+    def fail(self: object) -> None:
+        raise PackageProblem("broken")
+
+    monkeypatch.setattr(publishing._StillOurs, "__call__", lambda self: None)
+    real = Rsync.push
+    calls = []
+
+    def push(self: Rsync, *arguments: object, **members: object) -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            raise PackageProblem("broken")
+        real(self, *arguments, **members)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Rsync, "push", push)
+    with pytest.raises(PackageProblem, match="broken"):
+        publish(local, str(tmp_path / "published"))
+    assert names(tmp_path / "published") == []
+
+
+# the whole round, as an author types it
+
+
+def make(sources: Path, *words: str, fails: bool = False) -> str:
+    done = subprocess.run(
+        ["make", "--no-print-directory", "-C", str(sources), f"PYTHON={sys.executable}", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "MAKEFLAGS": ""},
+    )
+    assert (done.returncode != 0) is fails, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def write_sources(sources: Path, version: str) -> None:
+    family = sources / "demo"
+    (family / "1.0").mkdir(parents=True, exist_ok=True)
+    fill = "    shutil.copytree('1.0', path, dirs_exist_ok=True)\n"
+    (family / "build.py").write_text(f"import shutil\n@target('1.0', 'demo-1.0')\ndef build_1_0(path):\n{fill}")
+    info = {"version": version, "description": "Demo", "capabilities": {"Demo, D10, 1.0": {}}}
+    (family / "1.0/plugin-info").write_text(json.dumps(info))
+    (family / "1.0/version").write_text(version)
+
+
+def test_the_whole_round(destination: tuple[str, Path], tmp_path: Path) -> None:
+    address, there = destination
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    (sources / "Makefile").write_text((ROOT / "plugins/Makefile").read_text())
+    target = f"DESTINATION={address}"
+    write_sources(sources, "1.9")
+    assert "would send" in make(sources, "upload", target, "DRY_RUN=1")
+    assert not (there / "testing").exists()
+    make(sources, "upload", target)
+    world = PluginWorld(tmp_path / "server", [Repository(name="default", url=(there / "testing").as_uri())])
+    result(world.packages.update(OperationProgress()))
+    result(world.packages.install("demo-1.0", OperationProgress()))
+    assert world.tree("demo-1.0")["version"] == b"1.9"
+
+    write_sources(sources, "1.10")
+    make(sources, "upload", target)
+    assert names(there / "testing") == ["demo-1.0-1.10.tar.bz2", "plugins.db"]
+    make(sources, "download-stable", "download-archive", target)
+    assert "would put" in make(sources, "promote", "PLUGIN=demo-*", "DRY_RUN=1")
+    make(sources, "promote", "PLUGIN=demo-*")
+    make(sources, "upload-stable", target)
+    world.sources = [Repository(name="default", url=(there / "stable").as_uri())]
+    result(world.packages.update(OperationProgress()))
+    result(world.packages.upgrade("demo-1.0", OperationProgress()))
+    assert world.tree("demo-1.0")["version"] == b"1.10"
+
+    make(sources, "archive", "PLUGIN=demo-1.0")
+    make(sources, "upload-archive", "upload-stable", target)
+    assert names(there / "stable") == ["plugins.db"]
+    assert names(there / "archive") == ["demo-1.0-1.10.tar.bz2", "plugins.db"]
+    assert "name the destination" in make(sources, "upload-stable", fails=True)
+    assert "name the plugin" in make(sources, "promote", fails=True)
+    (sources / "key").write_text("")
+    make(sources, "build")
+    make(sources, "help")
+
+
+def plugin_tool(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "provisiond.packages.authoring", *arguments]
+    environment = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=60)
+
+
+def test_check_fw_takes_addresses(tmp_path: Path) -> None:
+    content = b"hello world"
+    digest = "2aae6c35c94fcfb415dbe95f408b9ce91ee846ed"
+    with file_server() as server:
+        server.files["/dir/fw.bin"] = content
+        done = plugin_tool("check-fw", f"{server.url}/dir/fw.bin")
+        assert done.stdout == f"[fw.bin]\nurl: {server.url}/dir/fw.bin\nsize: 11\nsha1sum: {digest}\n"
+        assert done.returncode == 0
+        definitions = tmp_path / "pkgs.db"
+        good = file_section("fw.bin", b"old", f"{server.url}/dir/fw.bin")
+        gone = file_section("gone.bin", b"old", f"{server.url}/gone.bin")
+        definitions.write_text(package_section("fw", "fw.bin gone.bin") + good + gone)
+        done = plugin_tool("check-fw", "--update", str(definitions))
+        assert done.returncode == 1
+        assert "gone.bin" in done.stderr
+        assert "404" in done.stderr
+        text = definitions.read_text()
+        assert digest in text
+        assert gone in text
+        done = plugin_tool("check-fw", "--update", str(definitions), "file_fw.bin")
+        assert (done.returncode, done.stdout) == (0, "")
+        done = plugin_tool("check-fw", f"{server.url}/none")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("Error: ")
+        assert "Traceback" not in done.stderr
+
+
+def test_two_real_publishers_at_once(tmp_path: Path) -> None:
+    """Of two that begin together at most one changes the channel, and what is there then is whole."""
+    (tmp_path / "published").mkdir()
+    there = tmp_path / "published" / "stable"
+    publish(offer(tmp_path / "first", a="1"), str(there))
+    locals_ = []
+    for name in ("one", "two"):
+        fetch(str(there), tmp_path / name)
+        locals_.append(offer(tmp_path / name, a="1", **{name: "1"}))
+    start = threading.Barrier(2)
+    outcomes: dict[str, str] = {}
+
+    def work(local: Path) -> None:
+        start.wait(10)
+        try:
+            publish(local, str(there))
+            outcomes[local.name] = "done"
+        except PackageProblem as problem:
+            outcomes[local.name] = problem.sentence
+
+    threads = [threading.Thread(target=work, args=(local,)) for local in locals_]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    listed = json.loads((there / "plugins.db").read_text())
+    assert all((there / entry["filename"]).is_file() for entry in listed.values())
+    winners = [name for name, outcome in outcomes.items() if outcome == "done"]
+    assert len(winners) <= 1
+    assert set(listed) == {"a", *winners}
