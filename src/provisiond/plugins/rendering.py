@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from jinja2 import FileSystemLoader, StrictUndefined, Template
+from jinja2 import FileSystemLoader, StrictUndefined, Template, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from provisiond.errors import PluginProblem
@@ -69,6 +69,18 @@ class TemplateRenderer:
                 raise PluginProblem("the plugin makes more files than the server takes")
             rendered[each.name] = each
         return tuple(rendered.values())
+
+    def problems(self) -> list[str]:
+        """Return one sentence for each template that does not compile, whether a file uses it or not."""
+        found: list[str] = []
+        for name in sorted(self._names):
+            try:
+                (self._xml if _is_xml(name) else self._text).get_template(name)
+            except TemplateSyntaxError as error:
+                found.append(f"the template {name} does not compile, line {error.lineno}: {error.message}")
+            except UnicodeDecodeError:
+                found.append(f"the template {name} is not UTF-8")
+        return found
 
     def _file(self, file: File) -> RenderedFile:
         if not isinstance(file, File):

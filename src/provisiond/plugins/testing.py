@@ -13,6 +13,7 @@ from provisiond.model.capability import Capability
 from provisiond.model.device import Device
 from provisiond.model.raw_config import completed
 from provisiond.plugins.hosting import HostedPlugin, PluginPlace
+from provisiond.plugins.rendering import TemplateRenderer
 from provisiond.plugins.values import RenderedFile
 
 YEAR: Final = 2026
@@ -46,12 +47,12 @@ def render(directory: Path, device: Device, raw_config: dict[str, Any]) -> dict[
 def check_plugin(directory: Path) -> list[str]:
     """Return one sentence for each thing that is wrong with the plugin in a built directory; empty is good.
 
-    It is loaded; every model of its capabilities must associate with it and render, with plain and with hostile values,
-    twice to the same bytes; what begins like XML must be well-formed.
+    It is loaded; every template must compile; every model of its capabilities must associate with it and render, with
+    plain and with hostile values, twice to the same bytes; what begins like XML must be well-formed.
     """
     try:
         plugin = load_plugin(directory)
-        problems = _common_problems(plugin)
+        problems = [*TemplateRenderer(directory).problems(), *_common_problems(plugin)]
     except PluginProblem as problem:
         return [problem.sentence]
     for key in plugin.info.capabilities:
