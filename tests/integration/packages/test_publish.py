@@ -64,7 +64,7 @@ def test_a_first_and_a_second_publication(destination: tuple[str, Path], tmp_pat
     (local / "a-1.tar.bz2").unlink()
     offer(local, a="2", b="1")
     plan = publish(local, channel, dry_run=True)
-    assert {"a-2.tar.bz2", "plugins.db"} <= set(plan.sent)
+    assert plan.sent == ["a-2.tar.bz2", "plugins.db"]
     assert plan.vanished == ["a-1.tar.bz2"]
     assert "a-1.tar.bz2" in names(there / "testing")
     publish(local, channel)
@@ -178,9 +178,10 @@ def test_hosted_firmware_is_only_ever_added(destination: tuple[str, Path], tmp_p
     local = tmp_path / "firmwares"
     (local / "snom").mkdir(parents=True)
     (local / "snom/a.bin").write_bytes(b"a")
-    publish_files(local, f"{address}/firmwares", dry_run=True)
+    assert publish_files(local, f"{address}/firmwares", dry_run=True) == ["snom/a.bin"]
     assert names(there) == []
-    publish_files(local, f"{address}/firmwares")
+    assert publish_files(local, f"{address}/firmwares") == ["snom/a.bin"]
+    assert publish_files(local, f"{address}/firmwares") == []
     (local / "snom/a.bin").rename(local / "snom/b.bin")
     publish_files(local, f"{address}/firmwares")
     assert names(there / "firmwares/snom") == ["a.bin", "b.bin"]

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from tests.support.plugin_packages import plugin_archive
 
 from provisiond.errors import PackageProblem
+from provisiond.packages.authoring.__main__ import main
 from provisiond.packages.authoring.build import build, read_targets
-from provisiond.packages.authoring.commands import main
 from provisiond.packages.authoring.index import index
 from provisiond.packages.authoring.package import archive_name, package
 

@@ -81,16 +81,18 @@ def publish_files(local: Path, destination: str, *, dry_run: bool = False) -> li
     if not local.is_dir():
         raise PackageProblem(f"{local} is not a directory")
     remote = Rsync(destination)
-    present = {item.name: item for item in remote.listing()}
-    names = [
-        path.name
-        for path in sorted(local.iterdir())
-        if not path.name.startswith(".")
-        and (path.is_dir() or path.name not in present or present[path.name].size != path.stat().st_size)
-    ]
+    names = remote.would_send(local, filters=[_HIDDEN]) if remote.exists() else sorted(_visible_files(local, ""))
     if not dry_run:
         remote.push(local, filters=[_HIDDEN])
     return names
+
+
+def _visible_files(directory: Path, prefix: str) -> Iterator[str]:
+    for path in directory.iterdir():
+        if path.is_dir() and not path.name.startswith("."):
+            yield from _visible_files(path, f"{prefix}{path.name}/")
+        elif not path.name.startswith("."):
+            yield f"{prefix}{path.name}"
 
 
 def _check_channel(local: Path) -> None:
@@ -106,13 +108,7 @@ def _check_channel(local: Path) -> None:
 def _difference(remote: Rsync, local: Path) -> PublishReport:
     present = {item.name: item for item in remote.listing() if not item.name.startswith(".")}
     ours = {path.name: path.stat() for path in local.iterdir() if path.is_file() and not path.name.startswith(".")}
-    sent = [
-        name
-        for name, status in sorted(ours.items())
-        if name not in present
-        or present[name].size != status.st_size
-        or abs(present[name].modified - int(status.st_mtime)) > 1
-    ]
+    sent = remote.would_send(local, filters=[_HIDDEN]) if present else sorted(ours)
     vanished = sorted(set(present) - set(ours))
     newest = max((status.st_mtime for status in ours.values()), default=0.0)
     newer = [name for name in vanished if present[name].modified > newest + 1]

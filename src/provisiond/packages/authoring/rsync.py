@@ -14,6 +14,7 @@ from attrs import frozen
 from provisiond.errors import PackageProblem
 
 _LISTED = re.compile(r"([bcdlps-])\S{9}\s+([\d,.]+)\s+(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)\s(.+)")
+_SENT = re.compile(r"[<>]f\S* (.+)")
 _NOTHING_THERE = (3, 23)
 # an index may change without changing its size, twice within a second: only its content tells
 _COPY = ("--recursive", "--times", "--checksum")
@@ -66,6 +67,16 @@ class Rsync:
         """
         _check(*_run([*_COPY, "--mkpath", *options, *filters, f"{local}/", self.destination]))
 
+    def would_send(self, local: Path, *, filters: Sequence[str] = ()) -> list[str]:
+        """Return the relative names of the files that differ from the destination, which exists; sends nothing.
+
+        :raises PackageProblem: with what rsync says, when it fails.
+        """
+        options = [*_COPY, "--dry-run", "--out-format=%i %n"]
+        status, said = _run([*options, *filters, f"{local}/", self.destination])
+        _check(status, said)
+        return sorted(match[1] for line in said.splitlines() if (match := _SENT.fullmatch(line)))
+
     def remove(self, names: Sequence[str]) -> None:
         """Remove files directly at the destination; names that are not there are fine."""
         if not names:
@@ -82,12 +93,13 @@ class Rsync:
             path = Path(directory, name)
             return path.read_bytes() if path.is_file() else None
 
+    def exists(self) -> bool:
+        """Tell whether there is a directory at the destination."""
+        return self._listed() is not None
+
     def listing(self) -> list[Listed]:
         """Return the plain files directly at the destination."""
-        status, said = _run(["--list-only", "--no-h", "--include=/*", "--exclude=*", "--recursive", self.destination])
-        if status in _NOTHING_THERE and _says_missing(said):
-            return []
-        _check(status, said)
+        said = self._listed() or ""
         found = []
         for line in said.splitlines():
             match = _LISTED.fullmatch(line)
@@ -96,6 +108,13 @@ class Rsync:
                 when = datetime.strptime(match[3], "%Y/%m/%d %H:%M:%S").timestamp()
                 found.append(Listed(match[4], int(re.sub(r"\D", "", match[2])), when))
         return found
+
+    def _listed(self) -> str | None:
+        status, said = _run(["--list-only", "--no-h", "--include=/*", "--exclude=*", "--recursive", self.destination])
+        if status in _NOTHING_THERE and _says_missing(said):
+            return None
+        _check(status, said)
+        return said
 
 
 def _literal(name: str) -> str:
