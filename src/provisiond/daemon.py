@@ -17,12 +17,13 @@ from twisted.python.failure import Failure
 
 from provisiond import __version__
 from provisiond.composition import Parts, compose, unwritable_directory
+from provisiond.descriptors import allowed_transfers
 from provisiond.errors import ProvisiondError, SettingsProblem, StartProblem
 from provisiond.logs import start_logging
 from provisiond.phones.http import PhoneFilesResource, PhoneSite
 from provisiond.phones.tftp import TftpFiles
 from provisiond.rest.application import api_site
-from provisiond.settings import Settings, load_settings
+from provisiond.settings import MEBIBYTE, Settings, load_settings
 from provisiond.store.database import open_database
 from provisiond.tftp.limits import Bounds
 from provisiond.tftp.options import Limits
@@ -64,10 +65,16 @@ class Daemon:
             self._reactor,
             settings.tftp.listen,
             TftpFiles(parts.pipeline, parts.metrics),
+            parts.threads,
             limits=Limits(block_size=settings.tftp.max_block_size, window_size=settings.tftp.max_window_size),
             bounds=Bounds(
-                transfers=settings.tftp.max_transfers, transfers_per_peer=settings.tftp.max_transfers_per_peer
+                transfers=allowed_transfers(settings.tftp.max_transfers),
+                transfers_per_peer=settings.tftp.max_transfers_per_peer,
             ),
+            ports=settings.tftp.port_range,
+            single_port=settings.tftp.single_port,
+            image_memory=settings.tftp.image_memory * MEBIBYTE,
+            refused=lambda reason: parts.metrics.tftp_refused.labels(reason).inc(),
         )
         self._tftp.bind()
         await parts.start()
@@ -115,6 +122,9 @@ class Daemon:
         if self._parts is not None:
             self._parts.metrics.reactor_lag.set(max(0.0, now - planned))
             self._parts.metrics.devices.set(len(self._parts.house.directory))
+        if self._parts is not None and self._tftp is not None:
+            self._parts.metrics.tftp_running.set(self._tftp.transfers)
+            self._parts.metrics.tftp_sockets.set(self._tftp.sockets)
         self._lag = self._reactor.callLater(LAG_SECONDS, self._measure_lag, now + LAG_SECONDS)
 
     async def stop(self) -> None:

@@ -37,6 +37,16 @@ class Metrics:
         self.tftp_seconds = Histogram(
             "provisiond_tftp_transfer_seconds", "Duration of TFTP transfers", buckets=_FAST, registry=self.registry
         )
+        self.tftp_refused = Counter(
+            "provisiond_tftp_refused",
+            "TFTP requests turned away because of a bound: busy or rate",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.tftp_running = Gauge("provisiond_tftp_running", "TFTP transfers that run now", registry=self.registry)
+        self.tftp_sockets = Gauge(
+            "provisiond_tftp_sockets", "Open sockets of TFTP transfers, idle ones included", registry=self.registry
+        )
         self.rest_requests = Counter(
             "provisiond_rest_requests",
             "REST requests, by method and status",

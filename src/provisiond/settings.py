@@ -33,6 +33,13 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _port_range(value: str) -> str:
+    first, dash, last = value.partition("-")
+    if not dash or not 1024 <= _port(first) <= _port(last):
+        raise ValueError(f"{value!r} is not a range of ports such as 50000-50999")
+    return value
+
+
 def _udp_address(value: str) -> str:
     address, _, port = value.rpartition(":")
     _port(port)
@@ -129,6 +136,17 @@ class TftpSettings(Section):
     max_window_size: Annotated[int, Field(ge=1, le=64)] = 64
     max_transfers: Annotated[int, Field(ge=1, le=100_000)] = 10_000
     max_transfers_per_peer: Annotated[int, Field(ge=1, le=100_000)] = 100
+    source_ports: Annotated[str, AfterValidator(_port_range)] | None = None
+    single_port: bool = False
+    image_memory: Annotated[int, Field(ge=1, le=65_536)] = 128
+
+    @property
+    def port_range(self) -> tuple[int, int] | None:
+        """First and last port of ``source_ports``."""
+        if self.source_ports is None:
+            return None
+        first, _, last = self.source_ports.partition("-")
+        return int(first), int(last)
 
 
 class DatabaseSettings(Section):

@@ -8,8 +8,10 @@ import subprocess
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import tftp
 from bench.phones import fetch_atftp, fetch_tftp
 from tests.support.servers import Running, build_repository, prepared
 
@@ -18,15 +20,16 @@ BIG = random.Random(1).randbytes(3_000_000)
 FILES = {"big.bin": BIG, "zero.bin": b"", "exact.bin": b"x" * 1024, "text.txt": b"a\nb\rc\r\n"}
 
 
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+@pytest.fixture(scope="module", params=["a port for each transfer", "a single port"])
+def house(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Running]:
     directory = tmp_path_factory.mktemp("server")
     server = prepared(directory, build_repository(directory))
     settings = server.server.settings
     text = settings.read_text().replace(
         f"- 127.0.0.1:{server.tftp}", f"- 127.0.0.1:{server.tftp}\n  - '[::1]:{server.tftp}'"
     )
-    settings.write_text(text)
+    single = request.param == "a single port"
+    settings.write_text(text.replace("tftp:\n", f"tftp:\n  single_port: {str(single).lower()}\n  image_memory: 8\n"))
     server.server.start()
     try:
         server.install("cisco-sccp-9.0.3")
@@ -74,6 +77,17 @@ class TestClients:
         command = ["atftp", *options, "-g", "-r", name, "-l", str(tmp_path / "x"), "127.0.0.1", str(house.tftp)]
         subprocess.run(command, check=True, capture_output=True, timeout=60)
         assert (tmp_path / "x").read_bytes() == FILES[name]
+
+
+class TestTheTftpPackage:
+    """The ``tftp`` package of the Python index speaks every option."""
+
+    @pytest.mark.parametrize("name", ["big.bin", "zero.bin", "exact.bin"])
+    @pytest.mark.parametrize("options", [{"blksize": None}, {"windowsize": 16}, {"blksize": 1024, "windowsize": 3}])
+    def test_every_option(self, house: Running, tmp_path: Path, name: str, options: dict[str, Any]) -> None:
+        fetch_atftp(house.tftp, SEP, tmp_path / "own")
+        client = tftp.TFTPClient("127.0.0.1", house.tftp, timeout_option=True, **options)
+        assert client.get(name) == FILES[name]
 
 
 class TestOnTheWire:
@@ -126,3 +140,26 @@ class TestOnTheWire:
             stranger.sendto(b"\0\5\0\0stop\0", transfer)
             client.sendto(b"\0\4\0\1", transfer)
             assert client.recvfrom(600)[0][:4] == b"\0\3\0\2"
+
+
+def test_a_plugin_may_accept_uploads(house: Running, tmp_path: Path) -> None:
+    fetch_atftp(house.tftp, SEP, tmp_path / "own")
+    entry = house.server.state / "plugins" / "cisco-sccp-9.0.3" / "entry.py"
+    text = entry.read_text()
+    entry.write_text(text + "\nPLUGIN.accepts_upload = lambda self, name: name.endswith('.log')\n")
+    house.rest.call("POST", "/pg_mgr/reload", {"id": "cisco-sccp-9.0.3"})
+    content = BIG[:100_000]
+    (tmp_path / "phone.log").write_bytes(content)
+    try:
+        command = ["curl", "-s", "-T", str(tmp_path / "phone.log"), f"tftp://127.0.0.1:{house.tftp}/phone.log"]
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+        refused = subprocess.run([*command[:-1], f"tftp://127.0.0.1:{house.tftp}/phone.cfg"], check=False, timeout=60)
+        assert refused.returncode != 0
+        http = [*command[:-1], f"http://127.0.0.1:{house.http}/web.log", "-w", "%{http_code}", "-o", "-"]
+        done = subprocess.run(http, check=True, capture_output=True, timeout=60)
+        assert done.stdout.endswith(b"201")
+    finally:
+        entry.write_text(text)
+        house.rest.call("POST", "/pg_mgr/reload", {"id": "cisco-sccp-9.0.3"})
+    kept = {path.name: path.read_bytes() for path in (house.server.state / "uploads").glob("*/*.log")}
+    assert kept == {"phone.log": content, "web.log": content}

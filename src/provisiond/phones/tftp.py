@@ -23,7 +23,7 @@ class TftpFiles:
 
         :raises Refusal: file not found, or an undefined error with its reason in the log.
         """
-        phone = PhoneRequest(protocol=Protocol.TFTP, method="RRQ", path=request.filename, peer=request.peer)
+        phone = _phone_request("RRQ", request.filename, request.peer)
         answer = await self._pipeline.answer(phone, request.filename)
         if answer.outcome == "error":
             raise Refusal(ErrorCode.UNDEFINED, "the server cannot serve this now")
@@ -35,15 +35,26 @@ class TftpFiles:
         assert content.path is not None
         return content.path
 
-    def accepts(self, request: ReadRequest) -> bool:
-        """Refuse uploads: what phones write over TFTP is wanted by no plugin."""
-        return False
+    async def accepts(self, request: ReadRequest) -> bool:
+        """Tell whether the plugin of this phone wants the file."""
+        return (
+            await self._pipeline.may_upload(_phone_request("WRQ", request.filename, request.peer), request.filename)
+            is not None
+        )
 
     async def uploaded(self, upload: Upload) -> None:
-        """Never called, since nothing is accepted."""
+        """Keep what a phone has sent; it was accepted before."""
+        request = _phone_request("WRQ", upload.filename, upload.peer)
+        device = await self._pipeline.may_upload(request, upload.filename)
+        if device is not None:
+            await self._pipeline.uploaded(device, upload.filename, upload.content)
 
     def ended(self, result: TransferResult) -> None:
         """Count a transfer."""
         self._metrics.tftp_transfers.labels(result.outcome).inc()
         self._metrics.tftp_retransmissions.inc(result.retransmissions)
         self._metrics.tftp_seconds.observe(result.seconds)
+
+
+def _phone_request(method: str, path: str, peer: str) -> PhoneRequest:
+    return PhoneRequest(protocol=Protocol.TFTP, method=method, path=path, peer=peer)

@@ -18,12 +18,19 @@ class Bounds:
     :param transfers_per_peer: at once with one address.
     :param requests_per_second: of one address, as a steady rate.
     :param burst: requests of one address at once.
+    :param refusals_per_second: not-found answers to one address, as a steady rate; beyond it there is silence.
+    :param refusal_burst: not-found answers to one address at once.
+    :param firmware_share: part of all transfers that files of plugins (firmware) may take, so that configurations
+        always find room.
     """
 
     transfers: int = 10_000
     transfers_per_peer: int = 100
     requests_per_second: float = 200.0
     burst: int = 1_000
+    refusals_per_second: float = 50.0
+    refusal_burst: int = 500
+    firmware_share: float = 0.8
 
 
 class TokenBuckets:
@@ -62,6 +69,10 @@ class Occupancy:
         self.total += 1
         return True
 
+    def has_room_for_firmware(self) -> bool:
+        """Tell whether another large file may be sent; the request that asks has been counted."""
+        return self.total <= max(1, int(self._bounds.transfers * self._bounds.firmware_share))
+
     def leave(self, peer: str) -> None:
         """Count one less."""
         left = self._per_peer[peer] - 1
@@ -70,3 +81,20 @@ class Occupancy:
             self._per_peer[peer] = left
         else:
             del self._per_peer[peer]
+
+
+class Gate:
+    """Who may ask, who is answered, and how many at once."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self.occupancy = Occupancy(bounds)
+        self._requests = TokenBuckets(bounds.requests_per_second, bounds.burst)
+        self._refusals = TokenBuckets(bounds.refusals_per_second, bounds.refusal_burst)
+
+    def may_ask(self, peer: str, now: float) -> bool:
+        """Count one request of a peer; False means that it asks too often."""
+        return self._requests.take(peer, now)
+
+    def may_be_told_no(self, peer: str, now: float) -> bool:
+        """Count one refusal to a peer; False means that it gets no more of them for now."""
+        return self._refusals.take(peer, now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from provisiond.tftp import packets
+from provisiond.tftp.image import Outgoing
 from provisiond.tftp.options import Agreement
 from provisiond.tftp.rtt import RetransmissionTimer
 from provisiond.tftp.transfer import MAX_TRIES, Event, Outcome, Tick
@@ -39,11 +40,11 @@ class WriteTransfer:
         """Bytes that were received."""
         return self._received
 
-    def start(self, now: float) -> list[bytes]:
+    def start(self, now: float) -> list[Outgoing]:
         """Return the packet that lets the client begin."""
         return self._answer(now)
 
-    def handle(self, event: Event, now: float) -> list[bytes]:
+    def handle(self, event: Event, now: float) -> list[Outgoing]:
         """Return the packets to send because of ``event``."""
         if self.outcome is not None:
             return []
@@ -59,7 +60,7 @@ class WriteTransfer:
         """End the transfer now."""
         self.outcome = self.outcome or Outcome.ABORTED
 
-    def _data(self, data: packets.Data, now: float) -> list[bytes]:
+    def _data(self, data: packets.Data, now: float) -> list[Outgoing]:
         if data.block != (len(self._blocks) + 1) & 0xFFFF:
             repeated = data.block == len(self._blocks) & 0xFFFF
             return [packets.ack(len(self._blocks))] if repeated and self._blocks else []
@@ -73,7 +74,7 @@ class WriteTransfer:
             self.outcome = Outcome.DONE
         return self._answer(now)
 
-    def _late(self, now: float) -> list[bytes]:
+    def _late(self, now: float) -> list[Outgoing]:
         self._tries += 1
         if self._tries >= MAX_TRIES:
             self.outcome = Outcome.TIMED_OUT
@@ -82,7 +83,7 @@ class WriteTransfer:
         self.retransmissions += 1
         return self._answer(now)
 
-    def _answer(self, now: float) -> list[bytes]:
+    def _answer(self, now: float) -> list[Outgoing]:
         self.deadline = now + self._timer.value
         if not self._blocks and self._agreement.acknowledged:
             return [packets.oack(self._agreement.acknowledged)]

@@ -2,101 +2,49 @@
 
 from __future__ import annotations
 
-import mmap
-import select
 import socket
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Final
 
-from attrs import define, frozen
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReadDescriptor
 from twisted.logger import Logger
-from zope.interface import implementer
 
 from provisiond.tftp import packets, sockets
-from provisiond.tftp.limits import Bounds, Occupancy, TokenBuckets
-from provisiond.tftp.netascii import from_netascii, to_netascii
+from provisiond.tftp.eager import Waiting, result_of
+from provisiond.tftp.images import DEFAULT_MEMORY, Images, Threads
+from provisiond.tftp.limits import Bounds, Gate
+from provisiond.tftp.lines import SharedLine
+from provisiond.tftp.netascii import from_netascii
 from provisiond.tftp.options import IPV6_OVERHEAD, Limits, negotiated
+from provisiond.tftp.packets import ErrorCode
+from provisiond.tftp.pool import Address
 from provisiond.tftp.receiving import WriteTransfer
+from provisiond.tftp.running import Key, Reactor, Reader, Running, Transfers
 from provisiond.tftp.source import ContentSource, ReadRequest, Refusal, TransferResult, Upload
-from provisiond.tftp.transfer import Image, Outcome, ReadTransfer, Tick
+from provisiond.tftp.transfer import Outcome, ReadTransfer
 
 log = Logger()
 
-REQUESTS_PER_TURN = 32
-EVENTS_PER_TURN = 256
-TICK_SECONDS = 0.05
-MAX_NETASCII = 16 * 1024 * 1024
-PATH_MTU = 1500
-
-
-class Reactor(Protocol):
-    """The parts of the reactor that the service uses."""
-
-    def seconds(self) -> float: ...
-    def callLater(self, delay: float, callable: Callable[..., Any], *args: object, **kw: object) -> Any: ...  # noqa: N802
-    def addReader(self, reader: Any) -> None: ...  # noqa: N802
-    def removeReader(self, reader: Any) -> Any: ...  # noqa: N802
-
-
-@frozen
-class _Key:
-    """Repeated requests have the same key."""
-
-    peer: tuple[Any, ...]
-    filename: str
-    write: bool
-
-
-@define(eq=False)
-class _Running:
-    """A transfer with its socket."""
-
-    key: _Key
-    sock: socket.socket
-    machine: ReadTransfer | WriteTransfer
-    request: packets.Request
-    size: int
-    block_size: int
-    window_size: int
-    started: float
-    mapped: mmap.mmap | None = None
-
-
-@implementer(IReadDescriptor)
-class _Reader:
-    """Lets the reactor watch one descriptor."""
-
-    def __init__(self, fd: int, ready: Callable[[], None]) -> None:
-        self._fd = fd
-        self._ready = ready
-
-    def fileno(self) -> int:
-        return self._fd
-
-    def doRead(self) -> None:  # noqa: N802
-        # An exception here would make the reactor forget this descriptor and end the service.
-        try:
-            self._ready()
-        except Exception:
-            log.failure("the TFTP service met an error")
-
-    def connectionLost(self, reason: Any) -> None:  # noqa: N802
-        log.error("the reactor dropped a TFTP descriptor: {reason}", reason=reason)
-
-    def logPrefix(self) -> str:  # noqa: N802
-        return "tftp"
+REQUESTS_PER_TURN: Final = 32
+PATH_MTU: Final = 1500
+_MODES: Final = ("octet", "netascii")
+_BUSY: Final = "the server is busy, try again"
 
 
 class TftpService:
-    """Answers read requests on some addresses.
+    """Answers requests on some addresses.
 
     :param addresses: ``address:port`` each; IPv6 addresses in brackets.
     :param source: makes the content.
+    :param threads: where large files are read.
     :param limits: what is agreed to of the options.
     :param bounds: how much is served at once.
+    :param ports: range of ports to send from; None for any.
+    :param single_port: answer from the listening port instead (a firewall between may let nothing else through).
+    :param image_memory: bytes of prepared files kept in memory.
+    :param refused: told the reason of each refusal because of a bound: ``busy`` or ``rate``.
     """
 
     def __init__(
@@ -104,24 +52,29 @@ class TftpService:
         reactor: Reactor,
         addresses: Sequence[str],
         source: ContentSource,
+        threads: Threads,
         *,
         limits: Limits | None = None,
         bounds: Bounds | None = None,
+        ports: tuple[int, int] | None = None,
+        single_port: bool = False,
+        image_memory: int = DEFAULT_MEMORY,
+        refused: Callable[[str], None] = lambda reason: None,
     ) -> None:
-        bounds = bounds or Bounds()
         self._reactor = reactor
         self._addresses = tuple(addresses)
         self._source = source
+        self._images = Images(threads, image_memory)
         self._limits = limits or Limits()
-        self._occupancy = Occupancy(bounds)
-        self._buckets = TokenBuckets(bounds.requests_per_second, bounds.burst)
+        self._gate = Gate(bounds or Bounds())
+        self._single_port = single_port
+        self._tell_refused = refused
         self._listening: list[socket.socket] = []
-        self._readers: list[_Reader] = []
-        self._epoll: select.epoll | None = None
-        self._running: dict[int, _Running] = {}
-        self._pending: set[_Key] = set()
-        self._by_key: dict[_Key, _Running] = {}
-        self._tick: Any = None
+        self._readers: list[Reader] = []
+        self._pending: set[Key] = set()
+        self._transfers: Transfers | None = None
+        self._ports = ports
+        self._stopping = False
         self._drained: Deferred[None] | None = None
 
     @property
@@ -132,7 +85,12 @@ class TftpService:
     @property
     def transfers(self) -> int:
         """Transfers that run now."""
-        return len(self._running)
+        return 0 if self._transfers is None else len(self._transfers)
+
+    @property
+    def sockets(self) -> int:
+        """Open transfer sockets, idle ones included."""
+        return 0 if self._transfers is None else self._transfers.sockets
 
     def bind(self) -> None:
         """Take the addresses without answering yet.
@@ -150,31 +108,31 @@ class TftpService:
         """Begin to answer; binds first if that has not been done."""
         if not self._listening:
             self.bind()
-        self._epoll = select.epoll()
-        self._readers = [_Reader(self._epoll.fileno(), self._transfers_ready)]
+        self._transfers = Transfers(self._reactor, self._report, ports=self._ports)
+        self._transfers.start()
         for sock in self._listening:
-            self._readers.append(_Reader(sock.fileno(), lambda sock=sock: self._requests_ready(sock)))  # type: ignore[misc]
-        for reader in self._readers:
+            reader = Reader(sock.fileno(), partial(self._requests_ready, sock, sockets.is_wildcard(sock)))
+            self._readers.append(reader)
             self._reactor.addReader(reader)
-        self._tick = self._reactor.callLater(TICK_SECONDS, self._ticked)
 
     async def stop(self, seconds: float = 5.0) -> None:
         """Take no more requests, let transfers finish for at most ``seconds``, then end them."""
-        for reader in self._readers[1:]:
-            self._reactor.removeReader(reader)
-        self._close_listening()
-        if self._running:
+        self._stopping = True
+        if self._transfers is None:
+            self._close_listening()
+            return
+        if len(self._transfers):
             self._drained = Deferred()
             timer = self._reactor.callLater(seconds, self._abort_all)
             await self._drained
             if timer.active():
                 timer.cancel()
-        if self._tick is not None and self._tick.active():
-            self._tick.cancel()
-        if self._epoll is not None:
-            self._reactor.removeReader(self._readers[0])
-            self._epoll.close()
-            self._epoll = None
+        for reader in self._readers:
+            self._reactor.removeReader(reader)
+        self._readers = []
+        self._close_listening()
+        self._transfers.close()
+        self._transfers = None
 
     def _close_listening(self) -> None:
         for sock in self._listening:
@@ -182,15 +140,21 @@ class TftpService:
         self._listening = []
 
     def _abort_all(self) -> None:
-        for running in tuple(self._running.values()):
+        assert self._transfers is not None
+        for running in self._transfers:
             running.machine.abort()
-            sockets.send_all(running.sock, [packets.error(packets.ErrorCode.UNDEFINED, "the server is stopping")])
-            self._end(running)
+            assert running.line is not None
+            running.line.send([packets.error(ErrorCode.UNDEFINED, "the server is stopping")])
+            self._transfers.end(running)
 
-    def _requests_ready(self, sock: socket.socket) -> None:
+    def _requests_ready(self, sock: socket.socket, wildcard: bool) -> None:
+        own = "" if wildcard else sock.getsockname()[0]
         for _ in range(REQUESTS_PER_TURN):
             try:
-                datagram, peer, local = sockets.received(sock)
+                if wildcard:
+                    datagram, peer, local = sockets.received(sock)
+                else:
+                    (datagram, peer), local = sock.recvfrom(sockets.MAX_REQUEST_DATAGRAM), own
             except BlockingIOError:
                 return
             except OSError:
@@ -202,191 +166,142 @@ class TftpService:
             except Exception:
                 log.failure("a TFTP request could not be taken")
 
-    def _datagram(self, sock: socket.socket, datagram: bytes, peer: tuple[Any, ...], local: str) -> None:
+    def _datagram(self, sock: socket.socket, datagram: bytes, peer: Address, local: str) -> None:
+        assert self._transfers is not None
         packet = packets.parse(datagram)
         if not isinstance(packet, packets.Request):
+            self._foreign(sock, datagram, peer, local, packet)
             return
-        key = _Key(peer, packet.filename, packet.write)
-        if key in self._pending or key in self._by_key:
+        key = Key(peer, packet.filename, packet.write)
+        if self._stopping or key in self._pending or key in self._transfers:
             return
         host = str(peer[0])
-        if not self._buckets.take(host, self._reactor.seconds()):
+        if not self._gate.may_ask(host, self._reactor.seconds()):
+            self._tell_refused("rate")
             return
-        if packet.mode not in ("octet", "netascii"):
-            self._refuse(sock, peer, local, packets.ErrorCode.ILLEGAL_OPERATION, "this mode is not supported")
-        elif not packet.utf8:
-            self._refuse(sock, peer, local, packets.ErrorCode.NOT_FOUND, "file not found")
-        elif not self._occupancy.enter(host):
-            self._refuse(sock, peer, local, packets.ErrorCode.UNDEFINED, "the server is busy, try again")
+        if packet.mode not in _MODES:
+            self._refuse(sock, peer, local, ErrorCode.ILLEGAL_OPERATION, "this mode is not supported")
+        elif not self._gate.occupancy.enter(host):
+            self._tell_refused("busy")
+            self._refuse(sock, peer, local, ErrorCode.UNDEFINED, _BUSY)
         else:
-            self._pending.add(key)
-            Deferred.fromCoroutine(self._serve(key, packet, local))
+            self._serve(sock, key, packet, local)
 
-    def _refuse(self, sock: socket.socket, peer: tuple[Any, ...], local: str, code: int, message: str) -> None:
+    def _foreign(self, sock: socket.socket, datagram: bytes, peer: Address, local: str, packet: packets.Packet) -> None:
+        running = self._transfers.of_peer(peer) if self._transfers is not None else None
+        stray = self._single_port and isinstance(packet, packets.Ack | packets.Data)
+        if running is not None and self._transfers is not None:
+            self._transfers.handle(running, datagram)
+        elif stray and self._gate.may_be_told_no(str(peer[0]), self._reactor.seconds()):
+            self._refuse(sock, peer, local, ErrorCode.UNKNOWN_TRANSFER, "unknown transfer")
+
+    def _refuse(self, sock: socket.socket, peer: Address, local: str, code: int, message: str) -> None:
+        # The listening socket answers: no socket of its own is spent on a refusal.
+        SharedLine(sock, peer, sockets.leaving_from(local)).send([packets.error(code, message)])
+
+    def _serve(self, sock: socket.socket, key: Key, packet: packets.Request, local: str) -> None:
+        """Answer a request that the gate has let in; most are answered without waiting for anything."""
+        work = self._answer(sock, key, packet, local)
         try:
-            with sockets.connected(local, peer) as answering:
-                answering.send(packets.error(code, message))
-        except OSError:
-            log.debug("an error packet could not be sent to {peer}", peer=peer[0])
+            result_of(work)
+        except Waiting as waiting:
+            self._pending.add(key)
+            Deferred.fromCoroutine(waiting.rest).addErrback(
+                lambda failure: log.failure("a TFTP request could not be answered", failure=failure)
+            ).addBoth(lambda _: self._pending.discard(key))
 
-    async def _serve(self, key: _Key, packet: packets.Request, local: str) -> None:
+    async def _answer(self, sock: socket.socket, key: Key, packet: packets.Request, local: str) -> None:
         host = str(key.peer[0])
         request = ReadRequest(filename=packet.filename, mode=packet.mode, peer=host, local=local)
-        started = False
         try:
-            started = await self._begin(key, packet, request)
+            self._begin(sock, await self._prepared(key, packet, request))
+            return
         except Refusal as refusal:
-            self._refused(key, request, refusal.number, refusal.sentence)
+            code, message = refusal.number, refusal.sentence
         except OSError as error:
-            log.warn("a TFTP transfer could not begin: {error}", error=error.strerror)
-            self._refused(key, request, packets.ErrorCode.UNDEFINED, "the server cannot serve this now")
+            log.warn("a TFTP transfer could not begin: {error}", error=error.strerror or str(error))
+            code, message = ErrorCode.UNDEFINED, "the server cannot serve this now"
         except Exception:
             log.failure("the content of a TFTP transfer could not be made")
-            self._refused(key, request, packets.ErrorCode.UNDEFINED, "internal error")
-        finally:
-            self._pending.discard(key)
-            if not started:
-                self._occupancy.leave(host)
+            code, message = ErrorCode.UNDEFINED, "internal error"
+        self._gate.occupancy.leave(host)
+        self._refuse_once_prepared(sock, key, local, code, message)
 
-    def _refused(self, key: _Key, request: ReadRequest, code: int, message: str) -> None:
-        if self._listening:
-            self._refuse(self._listening[0], key.peer, request.local, code, message)
+    def _begin(self, sock: socket.socket, running: Running) -> None:
+        if self._stopping or self._transfers is None:
+            if running.image is not None:
+                running.image.close()
+            raise Refusal(ErrorCode.UNDEFINED, "the server is stopping")
+        line = SharedLine(sock, running.key.peer, sockets.leaving_from(running.local)) if self._single_port else None
+        self._transfers.begin(running, line)
 
-    async def _begin(self, key: _Key, packet: packets.Request, request: ReadRequest) -> bool:
+    def _refuse_once_prepared(self, sock: socket.socket, key: Key, local: str, code: ErrorCode, message: str) -> None:
+        if sock.fileno() < 0:
+            return
+        host = str(key.peer[0])
+        if code is ErrorCode.NOT_FOUND and not self._gate.may_be_told_no(host, self._reactor.seconds()):
+            self._tell_refused("rate")
+            return
+        self._refuse(sock, key.peer, local, code, message)
+
+    async def _prepared(self, key: Key, packet: packets.Request, request: ReadRequest) -> Running:
         if packet.write:
-            if not self._source.accepts(request):
-                raise Refusal(packets.ErrorCode.ACCESS_VIOLATION, "uploads are not accepted")
+            if not await self._source.accepts(request):
+                raise Refusal(ErrorCode.ACCESS_VIOLATION, "uploads are not accepted")
             agreement = negotiated(packet.options, size=None, limits=self._capped(request.local, window=1))
-            return self._launch(key, packet, request, WriteTransfer(agreement), 0, agreement.block_size, 1, None)
+            upload = WriteTransfer(agreement)
+            return Running(key, packet, agreement, upload, request.local, self._reactor.seconds())
         content = await self._source.read(request)
-        view, mapped = _opened(content, packet.mode)
-        agreement = negotiated(packet.options, size=len(view), limits=self._capped(request.local))
-        image = Image(view, agreement.block_size)
+        if isinstance(content, Path) and not self._gate.occupancy.has_room_for_firmware():
+            self._tell_refused("busy")
+            raise Refusal(ErrorCode.UNDEFINED, _BUSY)
+        netascii = packet.mode == "netascii"
+        limits = self._capped(request.local)
+        wanted = negotiated(packet.options, size=0, limits=limits).block_size
+        image = self._images.ready(content, wanted, netascii) or await self._images.made(content, wanted, netascii)
+        agreement = negotiated(packet.options, size=image.size, limits=limits)
         machine = ReadTransfer(image, agreement)
-        return self._launch(
-            key, packet, request, machine, len(view), agreement.block_size, agreement.window_size, mapped
-        )
+        return Running(key, packet, agreement, machine, request.local, self._reactor.seconds(), image)
 
     def _capped(self, local: str, window: int | None = None) -> Limits:
         block_size = self._limits.block_size
         if ":" in local and block_size <= PATH_MTU:
             block_size = min(block_size, PATH_MTU - IPV6_OVERHEAD)
+        elif window is None:
+            return self._limits
         return Limits(block_size=block_size, window_size=window or self._limits.window_size)
 
-    def _launch(
-        self,
-        key: _Key,
-        packet: packets.Request,
-        request: ReadRequest,
-        machine: ReadTransfer | WriteTransfer,
-        size: int,
-        block_size: int,
-        window_size: int,
-        mapped: mmap.mmap | None,
-    ) -> bool:
-        if self._epoll is None or not self._listening:
-            raise Refusal(packets.ErrorCode.UNDEFINED, "the server is stopping")
-        sock = sockets.connected(request.local, key.peer)
-        now = self._reactor.seconds()
-        running = _Running(key, sock, machine, packet, size, block_size, window_size, now, mapped)
-        self._running[sock.fileno()] = running
-        self._by_key[key] = running
-        self._epoll.register(sock.fileno(), select.EPOLLIN)
-        sockets.send_all(sock, machine.start(now))
-        return True
-
-    def _transfers_ready(self) -> None:
-        if self._epoll is None:
-            return
-        for fd, _ in self._epoll.poll(0, EVENTS_PER_TURN):
-            running = self._running.get(fd)
-            if running is None:
-                continue
-            try:
-                self._progress(running)
-            except Exception:
-                log.failure("a TFTP transfer met an error")
-                running.machine.abort()
-                self._end(running)
-
-    def _progress(self, running: _Running) -> None:
+    def _report(self, running: Running) -> None:
+        self._gate.occupancy.leave(str(running.key.peer[0]))
         try:
-            datagram = running.sock.recv(65536)
-        except BlockingIOError:
-            return
-        except ConnectionRefusedError:
-            # The client's port is closed: it has gone away.
-            running.machine.abort()
-            self._end(running)
-            return
-        try:
-            packet = packets.parse(datagram)
-        except packets.MalformedPacket:
-            return
-        sockets.send_all(running.sock, running.machine.handle(packet, self._reactor.seconds()))
-        if running.machine.outcome is not None:
-            self._end(running)
-
-    def _ticked(self) -> None:
-        now = self._reactor.seconds()
-        for running in tuple(self._running.values()):
-            if running.machine.deadline <= now:
-                sockets.send_all(running.sock, running.machine.handle(Tick(), now))
-                if running.machine.outcome is not None:
-                    self._end(running)
-        self._tick = self._reactor.callLater(TICK_SECONDS, self._ticked)
-
-    def _end(self, running: _Running) -> None:
-        fd = running.sock.fileno()
-        if self._running.pop(fd, None) is None:
-            return
-        self._by_key.pop(running.key, None)
-        if self._epoll is not None:
-            self._epoll.unregister(fd)
-        running.sock.close()
-        self._occupancy.leave(str(running.key.peer[0]))
-        self._report(running)
-        if self._drained is not None and not self._running and not self._drained.called:
-            self._drained.callback(None)
-
-    def _report(self, running: _Running) -> None:
-        machine = running.machine
-        outcome = machine.outcome or Outcome.ABORTED
-        result = TransferResult(
-            filename=running.request.filename,
-            peer=str(running.key.peer[0]),
-            bytes=machine.bytes_acknowledged,
-            blocks=machine.bytes_acknowledged // running.block_size + 1,
-            block_size=running.block_size,
-            window_size=running.window_size,
-            retransmissions=machine.retransmissions,
-            seconds=self._reactor.seconds() - running.started,
-            round_trip=machine.round_trip,
-            outcome=outcome.value,
-        )
-        try:
-            self._source.ended(result)
+            self._source.ended(_result(running, self._reactor.seconds()))
         except Exception:
             log.failure("the end of a TFTP transfer could not be noted")
-        if isinstance(machine, WriteTransfer) and outcome is Outcome.DONE:
-            content = machine.content
-            if running.request.mode == "netascii":
-                content = from_netascii(content)
-            upload = Upload(filename=running.request.filename, peer=str(running.key.peer[0]), content=content)
-            Deferred.fromCoroutine(self._source.uploaded(upload)).addErrback(
-                lambda failure: log.failure("an upload could not be taken", failure=failure)
-            )
+        if isinstance(running.machine, WriteTransfer) and running.machine.outcome is Outcome.DONE:
+            self._take_upload(running, running.machine.content)
+        if self._drained is not None and not self._drained.called and not self.transfers:
+            self._drained.callback(None)
+
+    def _take_upload(self, running: Running, content: bytes) -> None:
+        if running.request.mode == "netascii":
+            content = from_netascii(content)
+        upload = Upload(filename=running.request.filename, peer=str(running.key.peer[0]), content=content)
+        Deferred.fromCoroutine(self._source.uploaded(upload)).addErrback(
+            lambda failure: log.failure("an upload could not be taken", failure=failure)
+        )
 
 
-def _opened(content: bytes | Path, mode: str) -> tuple[memoryview, mmap.mmap | None]:
-    if isinstance(content, Path):
-        with content.open("rb") as file:
-            size = content.stat().st_size
-            if mode == "netascii" and size > MAX_NETASCII:
-                raise Refusal(packets.ErrorCode.UNDEFINED, "the file is too large for netascii, use octet")
-            if mode == "netascii" or size == 0:
-                content = file.read()
-            else:
-                mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
-                return memoryview(mapped), mapped
-    return memoryview(to_netascii(content) if mode == "netascii" else content), None
+def _result(running: Running, now: float) -> TransferResult:
+    machine = running.machine
+    return TransferResult(
+        filename=running.request.filename,
+        peer=str(running.key.peer[0]),
+        bytes=machine.bytes_acknowledged,
+        blocks=machine.bytes_acknowledged // running.agreement.block_size + 1,
+        block_size=running.agreement.block_size,
+        window_size=running.agreement.window_size,
+        retransmissions=machine.retransmissions,
+        seconds=now - running.started,
+        round_trip=machine.round_trip,
+        outcome=(machine.outcome or Outcome.ABORTED).value,
+    )

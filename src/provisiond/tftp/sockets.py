@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import struct
 from typing import Final
 
 from provisiond.errors import StartProblem
 
+MAX_REQUEST_DATAGRAM: Final = 2048
 RECEIVE_BUFFER: Final = 4 * 1024 * 1024
 _IP_PKTINFO: Final = getattr(socket, "IP_PKTINFO", 8)
 _SO_RCVBUFFORCE: Final = 33
@@ -58,7 +58,7 @@ def received(sock: socket.socket) -> tuple[bytes, tuple[str, int], str]:
 
     :raises BlockingIOError: when there is none.
     """
-    data, ancillary, _, sender = sock.recvmsg(2048, 256)
+    data, ancillary, _, sender = sock.recvmsg(MAX_REQUEST_DATAGRAM, 256)
     local = sock.getsockname()[0]
     for level, kind, value in ancillary:
         if level == socket.IPPROTO_IP and kind == _IP_PKTINFO:
@@ -68,27 +68,14 @@ def received(sock: socket.socket) -> tuple[bytes, tuple[str, int], str]:
     return data, sender, local
 
 
-def connected(local: str, peer: tuple[str, int]) -> socket.socket:
-    """Return a non-blocking socket on a random port of ``local``, connected to ``peer``.
-
-    A connected socket gets datagrams of this peer only, so strangers cannot touch a transfer.
-    """
-    family = socket.AF_INET6 if ":" in local else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-    try:
-        if family == socket.AF_INET6 and peer[0].startswith("fe80"):
-            sock.bind((local, 0, 0, peer[3] if len(peer) > 3 else 0))
-        else:
-            sock.bind((local, 0))
-        sock.connect(peer)
-    except OSError:
-        sock.close()
-        raise
-    return sock
+def leaving_from(local: str) -> list[tuple[int, int, bytes]]:
+    """Return the ancillary data that makes an answer of a listening socket leave from ``local``."""
+    if ":" in local:
+        return [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, socket.inet_pton(socket.AF_INET6, local) + bytes(4))]
+    address = socket.inet_pton(socket.AF_INET, local)
+    return [(socket.IPPROTO_IP, _IP_PKTINFO, bytes(4) + address + bytes(4))]
 
 
-def send_all(sock: socket.socket, datagrams: list[bytes]) -> None:
-    """Send; what the kernel refuses is as good as lost and is sent again later."""
-    with contextlib.suppress(BlockingIOError, ConnectionRefusedError, PermissionError):
-        for datagram in datagrams:
-            sock.send(datagram)
+def is_wildcard(sock: socket.socket) -> bool:
+    """Tell whether a socket listens on every address, so that each datagram must tell which one was asked."""
+    return sock.getsockname()[0] in ("0.0.0.0", "::")  # noqa: S104

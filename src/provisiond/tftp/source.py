@@ -79,7 +79,7 @@ class ContentSource(Protocol):
         :raises Refusal: for an error packet of its own choice.
         """
 
-    def accepts(self, request: ReadRequest) -> bool:
+    async def accepts(self, request: ReadRequest) -> bool:
         """Tell whether this client may upload this file."""
 
     async def uploaded(self, upload: Upload) -> None:

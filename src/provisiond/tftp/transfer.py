@@ -5,9 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from attrs import field, frozen
+from attrs import frozen
 
 from provisiond.tftp import packets
+from provisiond.tftp.image import Image, Outgoing
 from provisiond.tftp.options import Agreement
 from provisiond.tftp.rtt import RetransmissionTimer
 
@@ -21,27 +22,6 @@ class Outcome(StrEnum):
     TIMED_OUT = "timed-out"
     REFUSED_BY_CLIENT = "refused-by-client"
     ABORTED = "aborted"
-
-
-@frozen
-class Image:
-    """Content cut into blocks; a block is a slice.
-
-    :param content: bytes, or a memory-mapped file.
-    :param block_size: bytes of a block.
-    """
-
-    content: memoryview
-    block_size: int
-    blocks: int = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "blocks", len(self.content) // self.block_size + 1)
-
-    def packet(self, block: int) -> bytes:
-        """Return the DATA packet of a block, counted from 1."""
-        start = (block - 1) * self.block_size
-        return packets.data_head(block) + self.content[start : start + self.block_size]
 
 
 @frozen
@@ -94,18 +74,18 @@ class ReadTransfer:
     @property
     def bytes_acknowledged(self) -> int:
         """Content bytes that the client has acknowledged."""
-        return min(max(self._acked, 0) * self._image.block_size, len(self._image.content))
+        return min(max(self._acked, 0) * self._image.block_size, self._image.size)
 
     @property
     def round_trip(self) -> float | None:
         """Smoothed round trip in seconds, or None before the first measurement."""
         return self._timer.smoothed
 
-    def start(self, now: float) -> list[bytes]:
+    def start(self, now: float) -> list[Outgoing]:
         """Return the first packets."""
         return self._window(now, again=False)
 
-    def handle(self, event: Event, now: float) -> list[bytes]:
+    def handle(self, event: Event, now: float) -> list[Outgoing]:
         """Return the packets to send because of ``event``.
 
         :param now: seconds of any steadily growing clock.
@@ -124,7 +104,7 @@ class ReadTransfer:
         """End the transfer now."""
         self.outcome = self.outcome or Outcome.ABORTED
 
-    def _acknowledged(self, number: int, now: float) -> list[bytes]:
+    def _acknowledged(self, number: int, now: float) -> list[Outgoing]:
         ahead = (number - self._acked) & 0xFFFF
         if ahead == 0 or ahead > self._sent - self._acked:
             return self._repeated(now) if ahead == 0 else []
@@ -140,13 +120,13 @@ class ReadTransfer:
             return []
         return self._window(now, again=False)
 
-    def _repeated(self, now: float) -> list[bytes]:
+    def _repeated(self, now: float) -> list[Outgoing]:
         if self._agreement.window_size == 1 or self._rolled_back or self._acked < 1:
             return []
         self._rolled_back = True
         return self._window(now, again=True)
 
-    def _passed(self, now: float) -> list[bytes]:
+    def _passed(self, now: float) -> list[Outgoing]:
         if now < self.deadline:
             return []
         self._tries += 1
@@ -157,7 +137,7 @@ class ReadTransfer:
         self._rolled_back = False
         return self._window(now, again=True)
 
-    def _window(self, now: float, *, again: bool) -> list[bytes]:
+    def _window(self, now: float, *, again: bool) -> list[Outgoing]:
         self._sent_at = now
         self._timed = not again
         self.deadline = now + self._timer.value
@@ -168,4 +148,4 @@ class ReadTransfer:
         last = min(self._acked + self._agreement.window_size, self._image.blocks)
         self._sent = last
         self.retransmissions += (last - self._acked) if again else 0
-        return [self._image.packet(block) for block in range(self._acked + 1, last + 1)]
+        return self._image.packets(self._acked + 1, last)

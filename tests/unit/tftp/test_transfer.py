@@ -10,21 +10,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provisiond.tftp import packets
+from provisiond.tftp.image import Outgoing, datagrams, prepared
 from provisiond.tftp.options import Agreement
 from provisiond.tftp.packets import Ack, Data, PeerError
 from provisiond.tftp.receiving import MAX_UPLOAD, WriteTransfer
 from provisiond.tftp.rtt import CEILING, FLOOR, RetransmissionTimer
-from provisiond.tftp.transfer import MAX_TRIES, Image, Outcome, ReadTransfer, Tick
+from provisiond.tftp.transfer import MAX_TRIES, Outcome, ReadTransfer, Tick
 
 
 def transfer(content: bytes, **members: object) -> ReadTransfer:
     agreement = Agreement(**members)  # type: ignore[arg-type]
-    return ReadTransfer(Image(memoryview(content), agreement.block_size), agreement)
+    return ReadTransfer(prepared(content, agreement.block_size), agreement)
 
 
-def blocks(sent: list[bytes]) -> list[int]:
+def blocks(sent: list[Outgoing]) -> list[int]:
     found = []
-    for datagram in sent:
+    for datagram in datagrams(sent):
         packet = packets.parse(datagram)
         assert isinstance(packet, Data)
         found.append(packet.block)
@@ -41,7 +42,7 @@ def test_every_size_ends_with_a_short_block(size: int, window: int) -> None:
     for _ in range(50):
         if machine.outcome is not None:
             break
-        for datagram in sent:
+        for datagram in datagrams(sent):
             packet = packets.parse(datagram)
             assert isinstance(packet, Data)
             received[packet.block] = packet.payload
@@ -179,20 +180,20 @@ class Client:
 def simulate(content: bytes, agreement: Agreement, seed: int, loss: float) -> tuple[ReadTransfer, Client, int]:
     """Play a transfer over a network that loses, doubles, delays and so reorders datagrams."""
     chance = random.Random(seed)
-    machine = ReadTransfer(Image(memoryview(content), agreement.block_size), agreement)
+    machine = ReadTransfer(prepared(content, agreement.block_size), agreement)
     client = Client(agreement.block_size, agreement.window_size)
     queue: list[tuple[float, int, bool, bytes]] = []
     sends = order = 0
 
-    def put(datagrams: list[bytes], now: float, to_client: bool) -> None:
+    def put(sent: list[bytes], now: float, to_client: bool) -> None:
         nonlocal order
-        for datagram in datagrams:
+        for datagram in sent:
             for _ in range(1 + (chance.random() < 0.1)):
                 if chance.random() >= loss:
                     order += 1
                     heapq.heappush(queue, (now + chance.random() * 0.1, order, to_client, datagram))
 
-    first = machine.start(0.0)
+    first = datagrams(machine.start(0.0))
     sends += len(first)
     put(first, 0.0, True)
     now = client_deadline = 0.0
@@ -203,10 +204,10 @@ def simulate(content: bytes, agreement: Agreement, seed: int, loss: float) -> tu
                 put(client.take(datagram), now, False)
                 client_deadline = now + 1.0
                 continue
-            sent = machine.handle(packets.parse(datagram), now)
+            sent = datagrams(machine.handle(packets.parse(datagram), now))
         else:
             now = max(now, machine.deadline)
-            sent = machine.handle(Tick(), now)
+            sent = datagrams(machine.handle(Tick(), now))
         sends += len(sent)
         put(sent, now, True)
     assert client_deadline >= 0
@@ -269,7 +270,7 @@ class TestUploads:
         for number in range(1, MAX_UPLOAD // 65464 + 2):
             sent = machine.handle(Data(number, bytes(65464)), 0.1)
         assert machine.outcome is Outcome.ABORTED
-        assert sent[0][:4] == b"\0\5\0\3"
+        assert datagrams(sent)[0][:4] == b"\0\5\0\3"
 
     def test_silence_ends_it(self) -> None:
         machine = WriteTransfer(Agreement())

@@ -1,0 +1,36 @@
+"""File descriptors: as many as the system gives, and no more transfers than they suffice for."""
+
+from __future__ import annotations
+
+import resource
+from typing import Final
+
+from twisted.logger import Logger
+
+log = Logger()
+RESERVED: Final = 1_024
+
+
+def allowed_transfers(wanted: int) -> int:
+    """Raise the limit of open files as far as it goes, and return how many transfers it allows at once.
+
+    :param wanted: transfers that the settings ask for.
+    :return: ``wanted``, or less, with a line in the log that says how to get more.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = wanted + RESERVED
+    if soft != resource.RLIM_INFINITY and soft < enough:
+        raised = enough if hard == resource.RLIM_INFINITY else min(enough, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
+        soft = raised
+    if soft == resource.RLIM_INFINITY or soft >= enough:
+        return wanted
+    allowed = max(1, soft - min(RESERVED, soft // 2))
+    log.warn(
+        "only {allowed} TFTP transfers at once instead of {wanted}: this process may open {soft} files; raise "
+        "LimitNOFILE of the service",
+        allowed=allowed,
+        wanted=wanted,
+        soft=soft,
+    )
+    return allowed

@@ -1,0 +1,252 @@
+"""The transfers that run now: their sockets, their deadlines, their ends."""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NamedTuple, Protocol
+
+from attrs import define
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from provisiond.tftp import packets
+from provisiond.tftp.image import Image
+from provisiond.tftp.lines import Line, OwnLine, SharedLine
+from provisiond.tftp.options import Agreement
+from provisiond.tftp.pool import Address, SocketPool
+from provisiond.tftp.receiving import WriteTransfer
+from provisiond.tftp.transfer import ReadTransfer, Tick
+
+log = Logger()
+
+EVENTS_PER_TURN: Final = 256
+TICK_SECONDS: Final = 0.05
+MAX_DATAGRAM: Final = 65_536
+_TICK: Final = Tick()
+
+
+class Reactor(Protocol):
+    """The parts of the reactor that the service uses."""
+
+    def seconds(self) -> float: ...
+    def callLater(self, delay: float, callable: Callable[..., Any], *args: object, **kw: object) -> Any: ...  # noqa: N802
+    def addReader(self, reader: Any) -> None: ...  # noqa: N802
+    def removeReader(self, reader: Any) -> Any: ...  # noqa: N802
+
+
+class Key(NamedTuple):
+    """What repeated requests have in common."""
+
+    peer: Address
+    filename: str
+    write: bool
+
+
+@define(eq=False, slots=True)
+class Running:
+    """One transfer with all that belongs to it.
+
+    :param image: what is sent; None for an upload.
+    :param started: seconds of the reactor's clock.
+    """
+
+    key: Key
+    request: packets.Request
+    agreement: Agreement
+    machine: ReadTransfer | WriteTransfer
+    local: str
+    started: float
+    image: Image | None = None
+    line: Line | None = None
+
+
+@implementer(IReadDescriptor)
+class Reader:
+    """Lets the reactor watch one descriptor.
+
+    :param ready: called when there is something to read; what it raises is logged and goes no further.
+    """
+
+    def __init__(self, fd: int, ready: Callable[[], None]) -> None:
+        self._fd = fd
+        self._ready = ready
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self._fd
+
+    def doRead(self) -> None:  # noqa: N802
+        """Read."""
+        # An exception here would make the reactor forget this descriptor and end the service.
+        try:
+            self._ready()
+        except Exception:
+            log.failure("the TFTP service met an error")
+
+    def connectionLost(self, reason: Any) -> None:  # noqa: N802
+        """Note that the reactor gave up on the descriptor."""
+        log.error("the reactor dropped a TFTP descriptor: {reason}", reason=reason)
+
+    def logPrefix(self) -> str:  # noqa: N802
+        """Return a name for logs."""
+        return "tftp"
+
+
+class Transfers:
+    """Runs transfers; one epoll watches all their sockets, and the reactor watches that.
+
+    :param ended: told about each transfer when it is over.
+    :param ports: range of source ports, or None for any.
+    """
+
+    def __init__(
+        self, reactor: Reactor, ended: Callable[[Running], None], *, ports: tuple[int, int] | None = None
+    ) -> None:
+        self._reactor = reactor
+        self._ended = ended
+        self._epoll = select.epoll()
+        self._pool = SocketPool(self._epoll, ports=ports)
+        self._reader = Reader(self._epoll.fileno(), self._ready)
+        self._by_fd: dict[int, Running] = {}
+        self._by_key: dict[Key, Running] = {}
+        self._by_peer: dict[Address, Running] = {}
+        self._tick: Any = None
+
+    def __len__(self) -> int:
+        """Return how many transfers run."""
+        return len(self._by_key)
+
+    def __contains__(self, key: Key) -> bool:
+        """Tell whether a request is being served already."""
+        return key in self._by_key
+
+    def __iter__(self) -> Iterator[Running]:
+        """Iterate over the transfers that run now."""
+        return iter(tuple(self._by_key.values()))
+
+    @property
+    def sockets(self) -> int:
+        """Open transfer sockets, idle ones included."""
+        return len(self._pool)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._reactor.addReader(self._reader)
+        self._tick = self._reactor.callLater(TICK_SECONDS, self._ticked)
+
+    def close(self) -> None:
+        """Stop watching and close every socket; what still runs has been ended before."""
+        if self._tick is not None and self._tick.active():
+            self._tick.cancel()
+        self._reactor.removeReader(self._reader)
+        self._pool.close()
+        self._epoll.close()
+
+    def begin(self, running: Running, shared: SharedLine | None = None) -> None:
+        """Send the first packets of a transfer and go on from there.
+
+        :param shared: the line to use instead of a socket of the transfer's own.
+        :raises OSError: when no socket can be had, or the content cannot be read; nothing runs then.
+        """
+        self._by_key[running.key] = running
+        try:
+            line = running.line = self._own_line(running) if shared is None else self._shared_line(running, shared)
+            line.send(running.machine.start(running.started))
+        except BaseException:
+            self._forget(running)
+            raise
+
+    def _own_line(self, running: Running) -> OwnLine:
+        line = OwnLine(self._pool.take(running.local, running.key.peer))
+        self._by_fd[line.sock.fileno()] = running
+        return line
+
+    def _shared_line(self, running: Running, line: SharedLine) -> SharedLine:
+        former = self._by_peer.get(running.key.peer)
+        if former is not None:
+            former.machine.abort()
+            self.end(former)
+        self._by_peer[running.key.peer] = running
+        return line
+
+    def of_peer(self, peer: Address) -> Running | None:
+        """Return the transfer with this peer over a listening socket."""
+        return self._by_peer.get(peer)
+
+    def handle(self, running: Running, datagram: bytes) -> None:
+        """Go on with a transfer after one datagram of its client; never raises."""
+        try:
+            packet = packets.parse(datagram)
+        except packets.MalformedPacket:
+            return
+        try:
+            assert running.line is not None
+            running.line.send(running.machine.handle(packet, self._reactor.seconds()))
+        except Exception as error:
+            self._broken(running, error)
+        if running.machine.outcome is not None:
+            self.end(running)
+
+    def end(self, running: Running) -> None:
+        """Give back what a transfer holds, and tell that it is over."""
+        if self._by_key.get(running.key) is running:
+            self._forget(running)
+            self._ended(running)
+
+    def _forget(self, running: Running) -> None:
+        del self._by_key[running.key]
+        if self._by_peer.get(running.key.peer) is running:
+            del self._by_peer[running.key.peer]
+        if isinstance(running.line, OwnLine):
+            self._by_fd.pop(running.line.sock.fileno(), None)
+            self._pool.give_back(running.local, running.line.sock)
+        if running.image is not None:
+            running.image.close()
+
+    def _broken(self, running: Running, error: Exception) -> None:
+        if isinstance(error, OSError):
+            log.warn("a TFTP transfer was ended: {error}", error=error.strerror or str(error))
+        else:
+            log.failure("a TFTP transfer met an error")
+        running.machine.abort()
+        try:
+            if running.line is not None:
+                running.line.send([packets.error(packets.ErrorCode.UNDEFINED, "the file can no longer be read")])
+        except OSError:
+            log.debug("a client could not be told that its transfer was ended")
+
+    def _ready(self) -> None:
+        for fd, _ in self._epoll.poll(0, EVENTS_PER_TURN):
+            running = self._by_fd.get(fd)
+            if running is None:
+                self._pool.drop(fd)
+                continue
+            assert isinstance(running.line, OwnLine)
+            try:
+                datagram = running.line.sock.recv(MAX_DATAGRAM)
+            except BlockingIOError:
+                continue
+            except OSError:
+                # The client's port is closed: it has gone away.
+                running.machine.abort()
+                self.end(running)
+                continue
+            self.handle(running, datagram)
+
+    def _ticked(self) -> None:
+        now = self._reactor.seconds()
+        for running in tuple(self._by_key.values()):
+            if running.machine.deadline <= now:
+                self._late(running, now)
+        self._tick = self._reactor.callLater(TICK_SECONDS, self._ticked)
+
+    def _late(self, running: Running, now: float) -> None:
+        try:
+            assert running.line is not None
+            running.line.send(running.machine.handle(_TICK, now))
+        except Exception as error:
+            self._broken(running, error)
+        if running.machine.outcome is not None:
+            self.end(running)

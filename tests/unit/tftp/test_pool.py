@@ -1,0 +1,131 @@
+"""Sockets that are used again never let a former client in, and never make the epoll spin."""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from provisiond.tftp.image import prepared
+from provisiond.tftp.lines import OwnLine, SharedLine
+from provisiond.tftp.pool import SocketPool, drained
+from provisiond.tftp.sockets import leaving_from, listening, received
+
+LOCAL = "127.0.0.1"
+
+
+def client() -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind((LOCAL, 0))
+    sock.settimeout(10)
+    return sock
+
+
+@pytest.fixture
+def epoll() -> Iterator[select.epoll]:
+    with select.epoll() as watched:
+        yield watched
+
+
+@pytest.fixture
+def pool(epoll: select.epoll) -> Iterator[SocketPool]:
+    made = SocketPool(epoll, kept=2)
+    yield made
+    made.close()
+
+
+def test_a_socket_is_used_again_and_forgets_what_came_for_the_former_client(
+    pool: SocketPool, epoll: select.epoll
+) -> None:
+    with client() as first, client() as second:
+        sock = pool.take(LOCAL, first.getsockname())
+        port = sock.getsockname()[1]
+        pool.give_back(LOCAL, sock)
+        first.sendto(b"late", (LOCAL, port))
+        again = pool.take(LOCAL, second.getsockname())
+        assert again is sock
+        first.sendto(b"later", (LOCAL, port))
+        second.sendto(b"mine", (LOCAL, port))
+        assert epoll.poll(10)
+        assert again.recv(100) == b"mine"
+
+
+def test_what_comes_in_on_an_idle_socket_is_dropped(pool: SocketPool, epoll: select.epoll) -> None:
+    with client() as phone:
+        sock = pool.take(LOCAL, phone.getsockname())
+        pool.give_back(LOCAL, sock)
+        for _ in range(10):
+            phone.sendto(b"stray", sock.getsockname())
+        ((fd, _),) = epoll.poll(10)
+        pool.drop(fd)
+        assert epoll.poll(0) == []
+
+
+def test_an_icmp_error_on_an_idle_socket_is_cleared(pool: SocketPool, epoll: select.epoll) -> None:
+    with client() as phone:
+        peer = phone.getsockname()
+    sock = pool.take(LOCAL, peer)
+    sock.send(b"to a closed port")
+    pool.give_back(LOCAL, sock)
+    for fd, _ in epoll.poll(10):
+        pool.drop(fd)
+    assert epoll.poll(0) == []
+
+
+def test_only_so_many_idle_sockets_are_kept(pool: SocketPool) -> None:
+    with client() as phone:
+        taken = [pool.take(LOCAL, phone.getsockname()) for _ in range(5)]
+        assert len(pool) == 5
+        for sock in taken:
+            pool.give_back(LOCAL, sock)
+        assert len(pool) == 2
+
+
+def test_ports_stay_in_their_range(epoll: select.epoll) -> None:
+    with client() as phone, client() as probe:
+        free = probe.getsockname()[1]
+        probe.close()
+        pool = SocketPool(epoll, ports=(free, free))
+        sock = pool.take(LOCAL, phone.getsockname())
+        assert sock.getsockname()[1] == free
+        with pytest.raises(OSError, match="in use"):
+            pool.take(LOCAL, phone.getsockname())
+        pool.close()
+        assert len(pool) == 0
+
+
+def test_a_socket_with_endless_input_is_not_drained() -> None:
+    with client() as reader, client() as writer:
+        reader.setblocking(False)
+        for _ in range(100):
+            writer.sendto(b"x", reader.getsockname())
+        assert not drained(reader)
+        assert drained(reader)
+
+
+@pytest.mark.parametrize("segmented", [True, False])
+@pytest.mark.parametrize(("block_size", "window"), [(8, 3), (512, 16), (1428, 64), (8192, 4), (65464, 2)])
+def test_runs_arrive_as_single_datagrams(segmented: bool, block_size: int, window: int) -> None:
+    content = bytes(range(256)) * (block_size * window // 256 + 1)
+    image = prepared(content[: block_size * window - 1], block_size)
+    with client() as phone, client() as ours:
+        phone.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024 * 1024)
+        ours.connect(phone.getsockname())
+        OwnLine(ours, segmented=segmented).send(image.packets(1, window))
+        got = [phone.recv(70_000) for _ in range(window)]
+    assert [len(each) for each in got] == [block_size + 4] * (window - 1) + [block_size + 3]
+    assert b"".join(each[4:] for each in got) == content[: block_size * window - 1]
+
+
+def test_a_listening_socket_answers_from_the_address_that_was_asked() -> None:
+    with listening("0.0.0.0:0") as server, client() as phone:
+        phone.sendto(b"ask", ("127.0.0.5", server.getsockname()[1]))
+        select.select([server], [], [], 10)
+        _, peer, local = received(server)
+        assert local == "127.0.0.5"
+        SharedLine(server, peer, leaving_from(local)).send(prepared(bytes(20), 8).packets(1, 3))
+        answers = [phone.recvfrom(100) for _ in range(3)]
+    assert {sender for _, sender in answers} == {("127.0.0.5", answers[0][1][1])}
+    assert [len(data) for data, _ in answers] == [12, 12, 8]
