@@ -24,6 +24,7 @@ from provisiond.phones.access import Access
 from provisiond.phones.files import PhoneFiles
 from provisiond.phones.journal import Journal
 from provisiond.phones.pipeline import Pipeline
+from provisiond.phones.uploads import Uploads
 from provisiond.plugins.pool import WorkerPool
 from provisiond.plugins.registry import PluginRegistry
 from provisiond.provisioning.base_config import base_raw_config
@@ -204,6 +205,8 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
             access=Access({Protocol.HTTP: settings.http.allow, Protocol.TFTP: settings.tftp.allow}),
             fetched=house.rendering,
             journal=journal,
+            upload_rules=registry,
+            uploads=Uploads(state / "uploads", threads),
         ),
         host=host,
         http_port=http_port,

@@ -25,6 +25,7 @@ IDLE_SECONDS: Final = 60
 MAX_BODY: Final = 4 * 1024 * 1024
 MAX_NAME: Final = 2048
 READ: Final = ("GET", "HEAD")
+UPLOAD: Final = ("PUT", "POST")
 
 
 def name_of(raw_path: bytes) -> str | None:
@@ -84,11 +85,13 @@ class PhoneRequestOverHttp(Request):
     """A request whose body is kept up to a bound only."""
 
     _kept = 0
+    too_large = False
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
         """Keep a piece of the body unless it is too much; phones upload logs that nobody wants."""
         self._kept += len(data)
-        if self._kept <= MAX_BODY:
+        self.too_large = self._kept > MAX_BODY
+        if not self.too_large:
             super().handleContentChunk(data)  # type: ignore[no-untyped-call]
 
 
@@ -137,6 +140,9 @@ class PhoneFilesResource(Resource):
         method = request.method.decode("latin-1")
         answer = Answer(outcome="not-found")
         name = name_of(request.path)
+        if method in UPLOAD and name is not None:
+            await self._take_upload(request, method, name)
+            return
         if name is not None:
             answer = await self._pipeline.answer(self._phone_request(request, method), name)
         if request._disconnected:
@@ -151,6 +157,20 @@ class PhoneFilesResource(Resource):
             _plain(request, status, _SENTENCES[status])
         else:
             await self._send(request, answer.content)
+
+    async def _take_upload(self, request: Any, method: str, name: str) -> None:
+        device = (
+            None if request.too_large else await self._pipeline.may_upload(self._phone_request(request, method), name)
+        )
+        if request._disconnected:
+            return
+        if device is None:
+            request.setHeader("Allow", "GET, HEAD")
+            _plain(request, 413 if request.too_large else 405, "this server does not take this upload")
+            return
+        await self._pipeline.uploaded(device, name, request.content.read())
+        if not request._disconnected:
+            _plain(request, 201, "taken")
 
     def _phone_request(self, request: Any, method: str) -> PhoneRequest:
         headers = {

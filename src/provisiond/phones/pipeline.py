@@ -17,6 +17,7 @@ from provisiond.phones.access import Access
 from provisiond.phones.content import Content
 from provisiond.phones.files import PhoneFiles
 from provisiond.phones.journal import Journal, PhoneEvent
+from provisiond.phones.uploads import Uploads
 
 log = Logger()
 
@@ -34,6 +35,12 @@ class Contact(TypingProtocol):
     """Recognises the phone behind a request."""
 
     async def seen(self, request: PhoneRequest) -> Sighting: ...
+
+
+class UploadRules(TypingProtocol):
+    """Knows which uploads a plugin wants (``plugins.registry``)."""
+
+    async def accepts_upload(self, plugin_id: str, name: str) -> bool: ...
 
 
 class Fetched(TypingProtocol):
@@ -69,6 +76,8 @@ class Pipeline:
         access: Access,
         fetched: Fetched,
         journal: Journal,
+        upload_rules: UploadRules,
+        uploads: Uploads,
         now: Callable[[], float] = time.time,
         tick: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -77,6 +86,8 @@ class Pipeline:
         self._access = access
         self._fetched = fetched
         self._journal = journal
+        self._upload_rules = upload_rules
+        self._uploads = uploads
         self._now = now
         self._tick = tick
 
@@ -107,6 +118,36 @@ class Pipeline:
             self._note_fetched(device, name, content)
         self._note(request, device, content, outcome, reason, self._tick() - started)
         return Answer(outcome=outcome, content=content if outcome == "served" else None, device=device)
+
+    async def may_upload(self, request: PhoneRequest, name: str) -> Device | None:
+        """Return the device that may upload this file, or None. Never raises."""
+        started = self._tick()
+        device: Device | None = None
+        outcome, reason = "refused", "uploads are not accepted"
+        try:
+            if self._access.admits(request.protocol, request.peer):
+                device = (await self._contact.seen(request)).device
+            if await self._wanted(device, normalized_name(name)):
+                outcome, reason = "upload", "the plugin accepts it"
+        except ProvisiondError as error:
+            reason = error.sentence
+        except Exception:
+            log.failure("a phone's upload met an error")
+            outcome, reason = "error", "internal error, see the log"
+        self._note(request, device, None, outcome, reason, self._tick() - started)
+        return device if outcome == "upload" else None
+
+    async def _wanted(self, device: Device | None, name: str) -> bool:
+        if device is None or device.plugin is None or not name:
+            return False
+        return await self._upload_rules.accepts_upload(device.plugin, name)
+
+    async def uploaded(self, device: Device, name: str, content: bytes) -> None:
+        """Keep what a device has uploaded.
+
+        :raises StoreProblem: when it cannot be written.
+        """
+        await self._uploads.keep(device.id, normalized_name(name), content)
 
     def _note_fetched(self, device: Device, name: str, content: Content) -> None:
         try:

@@ -93,6 +93,13 @@ class HostedPlugin:
             raise PluginProblem("synchronize gave something that is not an action of provisiond.sdk")
         return action
 
+    def accepts_upload(self, name: str) -> bool:
+        """Tell whether a phone may upload a file of this name."""
+        try:
+            return self._plugin.accepts_upload(name) is True
+        except Exception as error:
+            raise self._problem("accepts_upload", error) from error
+
     def _problem(self, what: str, error: BaseException) -> PluginProblem:
         return PluginProblem(f"{what}: {sentence_of(error, self.place.directory)}")
 

@@ -197,6 +197,14 @@ class PluginRegistry:
         """
         return parsed_action(await self._called("synchronize", plugin_id, device.id, device, dict(raw_config)))
 
+    async def accepts_upload(self, plugin_id: str, name: str) -> bool:
+        """Tell whether phones of a plugin may upload a file of this name.
+
+        :raises PluginProblem: when the plugin is not loaded or raises.
+        """
+        header, _ = parsed_answer(await self._called("upload", plugin_id, None, name))
+        return header.get("accepted") is True
+
     def static_root(self, plugin_id: str) -> Path:
         """Return the directory of the files that a plugin serves as they are."""
         return self._directory / check_plugin_id(plugin_id) / "var" / "tftpboot"

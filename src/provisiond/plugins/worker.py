@@ -19,7 +19,7 @@ MEMORY: Final = 2 * 1024**3
 def answer(shelf: PluginShelf, kind: str, place: PluginPlace, arguments: tuple[Any, ...]) -> bytes:
     """Return the payload that answers one call.
 
-    :param kind: ``load``, ``associate``, ``common``, ``device`` or ``synchronize``.
+    :param kind: ``load``, ``associate``, ``common``, ``device``, ``upload`` or ``synchronize``.
     """
     try:
         plugin = shelf.plugin(place)
@@ -31,6 +31,8 @@ def answer(shelf: PluginShelf, kind: str, place: PluginPlace, arguments: tuple[A
             return packed_files(plugin.common_files(*arguments))
         if kind == "device":
             return packed_files(plugin.device_files(*arguments))
+        if kind == "upload":
+            return packed_answer({"accepted": plugin.accepts_upload(*arguments)})
         return packed_action(plugin.synchronize(*arguments))
     except ProvisiondError as problem:
         return packed_answer({"problem": problem.sentence})

@@ -72,5 +72,8 @@ class Plugin:
         return NotSupported("this plugin cannot synchronize its phones")
 
     def accepts_upload(self, name: str) -> bool:
-        """Tell whether a phone may upload a file of this name (log or directory uploads); it is stored nowhere."""
+        """Tell whether a phone may upload a file of this name (logs, directories, its own settings).
+
+        The server keeps the newest uploads of each device for the administrator and serves them to nobody.
+        """
         return False

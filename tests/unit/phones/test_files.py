@@ -130,6 +130,8 @@ def pipeline(files: PhoneFiles, contact: Contact, allow: tuple[str, ...] = ()) -
         access=access,
         fetched=fetched,
         journal=journal,
+        upload_rules=None,  # type: ignore[arg-type]
+        uploads=None,  # type: ignore[arg-type]
         now=lambda: 1.0,
         tick=lambda: 0.0,
     )

@@ -25,7 +25,10 @@ class Threads:
 
 
 class FakePipeline:
-    """Serves one content under one name."""
+    """Serves one content under one name, and takes no uploads."""
+
+    async def may_upload(self, request: PhoneRequest, name: str) -> None:
+        return None
 
     def __init__(self, name: str, content: Content | None, outcome: str = "served") -> None:
         self.name, self.content, self.outcome = name, content, outcome
