@@ -85,7 +85,7 @@ class Daemon:
         settings = self._settings
         phones = PhoneFilesResource(parts.pipeline, parts.threads, trusted_proxies=settings.http.trusted_proxies)
         await self._listen_on("HTTP", settings.http.listen, PhoneSite(phones, self._reactor))
-        api = api_site(parts.house, parts.metrics, self._reactor, max_body=settings.rest_api.max_body)
+        api = api_site(parts.house, parts.journal, parts.metrics, self._reactor, max_body=settings.rest_api.max_body)
         await self._listen_on("the REST API", settings.rest_api.listen, api)
         assert self._tftp is not None
         self._tftp.start()

@@ -31,6 +31,20 @@ def granted(patterns: Iterable[str], name: str, *, owner: str | None = None, ses
     return allowed
 
 
+def covered(patterns: Iterable[str], wanted: str) -> bool:
+    """Tell whether an access list grants everything that another pattern would grant.
+
+    Careful rather than complete: a pattern with ``*`` or ``#`` is covered only by itself, by ``#``, or by one that is
+    the beginning of it and ends in ``.#``. A pattern that denies grants nothing, so it is always covered.
+    """
+    own = [pattern for pattern in patterns if not pattern.startswith("!")]
+    if wanted.startswith("!") or wanted in own or "#" in own:
+        return True
+    if any(each.endswith(".#") and "*" not in each and wanted.startswith(each[:-1]) for each in own):
+        return True
+    return _SPECIAL.search(wanted) is None and granted(own, wanted)
+
+
 def _matches(pattern: str, name: str, also: Mapping[str, str]) -> bool:
     # All places of the name that the pattern can have reached, step by step: never slow, whoever wrote the pattern.
     words = pattern.split(".")

@@ -68,7 +68,10 @@ Event = DeviceSeen | DeviceChanged | DeviceConfigured | ConfigChanged | Operatio
 
 
 class Subscription:
-    """Events for one listener, oldest first; a slow listener loses the oldest ones, never delays the others."""
+    """Events for one listener, oldest first; a slow listener loses the oldest ones, never delays the others.
+
+    ``wake`` is called after each event, for listeners that take all :meth:`pending` ones at once.
+    """
 
     def __init__(self, limit: int, closed: Callable[[Subscription], None]) -> None:
         self._limit = limit
@@ -76,6 +79,7 @@ class Subscription:
         self._queue: deque[Event] = deque()
         self._waiting: Deferred[None] | None = None
         self.lost = 0
+        self.wake: Callable[[], None] | None = None
 
     async def next(self) -> Event:
         """Return the next event; waits for one. One caller at a time."""
@@ -103,6 +107,8 @@ class Subscription:
         waiting, self._waiting = self._waiting, None
         if waiting is not None and not waiting.called:
             waiting.callback(None)
+        if self.wake is not None:
+            self.wake()
 
 
 class Events:

@@ -46,6 +46,18 @@ class ServedFile:
 
 
 @frozen(kw_only=True)
+class Behind:
+    """A device that runs an older configuration than it should.
+
+    :param files: names of files that the phone has in an older form.
+    """
+
+    id: str
+    never_fetched: bool
+    files: tuple[str, ...]
+
+
+@frozen(kw_only=True)
 class Effect:
     """What a changed config would do to one device.
 
@@ -98,6 +110,23 @@ class Inspection:
                 )
             )
         return served
+
+    async def behind(self, scope: Scope) -> AsyncIterator[Behind]:
+        """Yield the configured devices whose phone has not fetched what it would get now."""
+        for device_id in tuple(self._directory.ids()):
+            device = self._directory.get(device_id)
+            if device is None or not device.configured or not scope.sees(device):
+                continue
+            files = await self._rendering.device_files(device)
+            fetches = await self._fetches.of(device_id)
+            old = [
+                name
+                for name, file in (files.files.items() if files is not None else ())
+                if name in fetches and fetches[name].file.etag != file.etag
+            ]
+            if old or not fetches:
+                yield Behind(id=device_id, never_fetched=not fetches, files=tuple(old))
+            await self._rendering.breathe()
 
     async def preview(self, device_id: str, name: str, scope: Scope, *, reveal: bool = False) -> RenderedFile:
         """Return a file as it would be rendered now; nothing is kept.

@@ -47,6 +47,14 @@ class Packages:
         self._check_loaded(plugin_id)
         return self._service is not None and bool(await self.installable(plugin_id))
 
+    async def check_offered(self, plugin_id: str) -> None:
+        """Return when a loaded plugin has packages.
+
+        :raises NotFound: when it is not loaded, or has none.
+        """
+        if not await self.offered(plugin_id):
+            raise NotFound(f'packages of plugin "{plugin_id}"')
+
     async def installable(self, plugin_id: str) -> dict[str, dict[str, Any]]:
         """Return the packages that can be installed.
 

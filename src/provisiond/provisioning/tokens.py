@@ -146,6 +146,11 @@ class Tokens:
         self._note_use(token.id)
         return Holder(id=token.id, name=token.name, tenant_uuid=token.tenant_uuid, acl=token.acl)
 
+    def is_current(self, token_id: str) -> bool:
+        """Tell whether a token is neither revoked nor expired."""
+        token = self._tokens.get(token_id)
+        return token is not None and (token.expires is None or token.expires > self._clock.seconds())
+
     def is_known(self, text: str) -> bool:
         """Tell whether this token was checked before and found right."""
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() in self._checked

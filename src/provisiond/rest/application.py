@@ -14,13 +14,18 @@ from provisiond.provisioning.house import House
 from provisiond.rest.answers import Answer
 from provisiond.rest.configs import ConfigResources
 from provisiond.rest.devices import DeviceResources
+from provisiond.rest.event_stream import EventResources
 from provisiond.rest.gate import TokenGate
+from provisiond.rest.inspection import InspectionResources, Journal
 from provisiond.rest.operations import PATHS, OperationResource
+from provisiond.rest.packages import PackageResources
 from provisiond.rest.plugins import PluginResources
 from provisiond.rest.routing import Router
 from provisiond.rest.sending import send
 from provisiond.rest.server import ServerResources
 from provisiond.rest.site import ApiSite
+from provisiond.rest.tenants import TenantResources
+from provisiond.rest.tokens import TokenResources
 
 
 @implementer(IResource)
@@ -43,19 +48,24 @@ class Front(Resource):
         return self._inner.render(request)
 
 
-def routed(house: House, metrics: Metrics, clock: Any) -> Router:
+def routed(house: House, journal: Journal, metrics: Metrics, clock: Any) -> Router:
     """Return the router with every resource of the API."""
     router = Router(TokenGate(house.tokens, house.tenants, clock.seconds), metrics)
     router.add(ServerResources(house.parameters, metrics))
     router.add(DeviceResources(house.devices, house.contact, house.synchronization, house.plugins))
     router.add(ConfigResources(house.configs))
     router.add(PluginResources(house.plugins, house.packages))
+    router.add(PackageResources(house.packages))
+    router.add(InspectionResources(house.inspection, house.devices, journal))
+    router.add(TokenResources(house.tokens))
+    router.add(TenantResources(house.tenants, house.directory))
+    router.add(EventResources(house.events, house.directory, clock, house.tokens.is_current))
     for path in PATHS:
         for each, endpoint in OperationResource(house.operations, path).routes():
             router.put(each, endpoint)
     return router
 
 
-def api_site(house: House, metrics: Metrics, reactor: Any, *, max_body: int) -> ApiSite:
+def api_site(house: House, journal: Journal, metrics: Metrics, reactor: Any, *, max_body: int) -> ApiSite:
     """Return the site that serves the API."""
-    return ApiSite(Front(routed(house, metrics, reactor)), reactor, max_body=max_body)
+    return ApiSite(Front(routed(house, journal, metrics, reactor)), reactor, max_body=max_body)

@@ -57,6 +57,7 @@ async def send(request: Request, answer: Answer) -> None:
 
 async def _stream(request: Request, chunks: AsyncIterator[bytes]) -> None:
     if request.method == b"HEAD":
+        await _close(chunks)
         request.finish()
         return
     pace = Pace()
@@ -68,6 +69,13 @@ async def _stream(request: Request, chunks: AsyncIterator[bytes]) -> None:
                 return
             request.write(chunk)
     finally:
+        await _close(chunks)
         if not pace.gone:
             request.unregisterProducer()
             request.finish()
+
+
+async def _close(chunks: AsyncIterator[bytes]) -> None:
+    close = getattr(chunks, "aclose", None)
+    if close is not None:
+        await close()
