@@ -16,6 +16,11 @@ class Pace:
         self._paused = False
         self.gone = False
 
+    @property
+    def paused(self) -> bool:
+        """True while the connection is full."""
+        return self._paused
+
     def pauseProducing(self) -> None:  # noqa: N802
         """Called when the connection is full."""
         self._paused = True

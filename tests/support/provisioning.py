@@ -282,7 +282,8 @@ class MemoryTokens:
 
     async def used(self, times: Mapping[str, float]) -> None:
         for token_id, seconds in times.items():
-            self.rows[token_id] = evolve(self.rows[token_id], last_used=seconds)
+            if token_id in self.rows:
+                self.rows[token_id] = evolve(self.rows[token_id], last_used=seconds)
 
 
 class MemoryOperations:
@@ -371,6 +372,9 @@ class FakeHost:
     def problem_of(self, plugin_id: str) -> str | None:
         mine = [each for each in self.notes.all() if each.plugin == plugin_id]
         return mine[-1].sentence if mine else None
+
+    def on_problem(self, callback: Callable[[Problem], None]) -> None:
+        self.notes.listen(callback)
 
     def note_problem(self, plugin_id: str, kind: str, sentence: str) -> None:
         self.notes.note(plugin_id, kind, sentence)

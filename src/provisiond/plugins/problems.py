@@ -39,18 +39,25 @@ class Problems:
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self._now = now
         self._known: OrderedDict[tuple[str, str, str | None, str], Problem] = OrderedDict()
+        self._listeners: list[Callable[[Problem], None]] = []
+
+    def listen(self, callback: Callable[[Problem], None]) -> None:
+        """Call back with each problem that was not known yet; the callback must not raise."""
+        self._listeners.append(callback)
 
     def note(self, plugin: str, kind: str, sentence: str, device: str | None = None) -> None:
         """Remember a problem, or count one that is known."""
         key, now = (plugin, kind, device, sentence), self._now()
         known = self._known.pop(key, None)
         fresh = Problem(
-            plugin=plugin, kind=kind, sentence=sentence, device=device, count=0, first_seen=now, last_seen=now
+            plugin=plugin, kind=kind, sentence=sentence, device=device, count=1, first_seen=now, last_seen=now
         )
-        known = known or fresh
-        self._known[key] = evolve(known, count=known.count + 1, last_seen=now)
+        self._known[key] = fresh if known is None else evolve(known, count=known.count + 1, last_seen=now)
         if len(self._known) > MAX_PROBLEMS:
             self._known.popitem(last=False)
+        if known is None:
+            for listener in self._listeners:
+                listener(fresh)
 
     def clear(self, plugin: str, kind: str | None = None, device: str | None = None) -> None:
         """Forget what was solved: all of a plugin, one kind, or one device."""

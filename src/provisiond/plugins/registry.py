@@ -123,6 +123,10 @@ class PluginRegistry:
         mine = [problem for problem in self._problems.all() if problem.plugin == plugin_id]
         return mine[-1].sentence if mine else None
 
+    def on_problem(self, callback: Callable[[Problem], None]) -> None:
+        """Call back with each problem that was not known yet."""
+        self._problems.listen(callback)
+
     def note_problem(self, plugin_id: str, kind: str, sentence: str) -> None:
         """Remember a problem that was found elsewhere, such as a rule that cannot be used."""
         self._problems.note(plugin_id, kind, sentence)

@@ -49,11 +49,17 @@ class ConfigChanged:
 
 @frozen
 class OperationChanged:
-    """A long work changed its state."""
+    """A long work got on, or ended.
+
+    :param progress: the operation's text, e.g. ``install|progress(download|progress;10/100)``.
+    :param error: why it failed, one sentence; None while it has not.
+    """
 
     resource_path: str
     operation_id: int
     state: str
+    progress: str = ""
+    error: str | None = None
 
 
 @frozen
@@ -64,14 +70,26 @@ class PluginChanged:
     action: str
 
 
-Event = DeviceSeen | DeviceChanged | DeviceConfigured | ConfigChanged | OperationChanged | PluginChanged
+@frozen
+class PluginProblemSeen:
+    """Something went wrong with a plugin that had not gone wrong before.
+
+    :param device_id: the device whose files or synchronization it was; None when it concerns the whole plugin.
+    """
+
+    plugin_id: str
+    problem: str
+    sentence: str
+    device_id: str | None
+
+
+Event = (
+    DeviceSeen | DeviceChanged | DeviceConfigured | ConfigChanged | OperationChanged | PluginChanged | PluginProblemSeen
+)
 
 
 class Subscription:
-    """Events for one listener, oldest first; a slow listener loses the oldest ones, never delays the others.
-
-    ``wake`` is called after each event, for listeners that take all :meth:`pending` ones at once.
-    """
+    """Events for one listener, oldest first; a slow listener loses the oldest ones, never delays the others."""
 
     def __init__(self, limit: int, closed: Callable[[Subscription], None]) -> None:
         self._limit = limit
@@ -79,7 +97,6 @@ class Subscription:
         self._queue: deque[Event] = deque()
         self._waiting: Deferred[None] | None = None
         self.lost = 0
-        self.wake: Callable[[], None] | None = None
 
     async def next(self) -> Event:
         """Return the next event; waits for one. One caller at a time."""
@@ -107,8 +124,6 @@ class Subscription:
         waiting, self._waiting = self._waiting, None
         if waiting is not None and not waiting.called:
             waiting.callback(None)
-        if self.wake is not None:
-            self.wake()
 
 
 class Events:

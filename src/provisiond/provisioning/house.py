@@ -9,13 +9,15 @@ from typing import Any
 from attrs import frozen
 
 from provisiond.identification.extract import Identifier
+from provisiond.plugins.problems import Problem
 from provisiond.provisioning.changes import Changes
 from provisiond.provisioning.config_tree import ConfigTree
 from provisiond.provisioning.configs import Configs
 from provisiond.provisioning.contact import Contact
 from provisiond.provisioning.devices import Devices
 from provisiond.provisioning.directory import Directory
-from provisiond.provisioning.events import Events
+from provisiond.provisioning.event_log import EventLog
+from provisiond.provisioning.events import Events, PluginProblemSeen
 from provisiond.provisioning.fetches import Fetches
 from provisiond.provisioning.first_start import create_admin_token, create_default_configs
 from provisiond.provisioning.flattening import Flattening
@@ -103,6 +105,7 @@ class House:
         recognition = Recognition(around.identifier)
         self.events = Events()
         self.directory = Directory()
+        self.event_log = EventLog(self.events, self._tenant_of, clock)
         self.tenants = Tenants(stores.tenants, stores.facts)
         self.parameters = Parameters(stores.parameters, around.parameter_defaults)
         self.tokens = Tokens(stores.tokens, threads, clock, around.token_work_factor)
@@ -197,6 +200,7 @@ class House:
             kinds=around.followed,
         )
         self.parameters.listen(self._parameter_changed)
+        host.on_problem(self._problem_seen)
 
     async def start(self, host: str, http_port: int) -> Path | None:
         """Fill the memory, create what a fresh system begins with, and begin to work.
@@ -230,3 +234,10 @@ class House:
     def _parameter_changed(self, name: str, tenant: str | None, value: Any) -> None:
         if name == "provisioning_key" and tenant is not None and self._around.keys_in_urls:
             self.rendering.mark(tenants=[tenant])
+
+    def _problem_seen(self, problem: Problem) -> None:
+        self.events.publish(PluginProblemSeen(problem.plugin, problem.kind, problem.sentence, problem.device))
+
+    def _tenant_of(self, device_id: str) -> str | None:
+        device = self.directory.get(device_id)
+        return device.tenant_uuid if device is not None else None

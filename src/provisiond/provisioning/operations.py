@@ -17,6 +17,7 @@ from provisiond.store.operations import KEPT_SECONDS, StoredOperation
 
 log = Logger()
 MAX_RUNNING = 1_000
+TOLD_SECONDS = 1.0
 _UNEXPECTED = "the work failed because of a fault of the server, see the log"
 Work = Callable[[OperationProgress], Awaitable[None]]
 
@@ -65,7 +66,8 @@ class Operations:
         """
         if self._active >= self._max_running:
             raise Unavailable("too many operations are running, try again later")
-        progress = OperationProgress(label)
+        told = _Told(self._clock, lambda: self._publish(operation_id, running))
+        progress = OperationProgress(label, told.changed)
         created = self._clock.seconds()
         self._active += 1
         try:
@@ -76,6 +78,7 @@ class Operations:
         running = _Running(resource_path, progress, created)
         self._running[operation_id] = running
         self._publish(operation_id, running)
+        told.begin()
         Deferred.fromCoroutine(self._run(operation_id, running, work))
         return await self.get(resource_path, operation_id)
 
@@ -135,12 +138,31 @@ class Operations:
         except Exception:
             log.failure("the end of operation {id} could not be stored", id=operation_id)
         self._running.pop(operation_id, None)
-        self._publish(operation_id, running)
+        self._publish(operation_id, running, error)
         self._active -= 1
         if not self._active:
             idle, self._idle = self._idle, []
             for waiter in idle:
                 waiter.callback(None)
 
-    def _publish(self, operation_id: int, running: _Running) -> None:
-        self._events.publish(OperationChanged(running.resource, operation_id, running.progress.state))
+    def _publish(self, operation_id: int, running: _Running, error: str | None = None) -> None:
+        text, state = format_progress(running.progress.snapshot()), running.progress.state
+        self._events.publish(OperationChanged(running.resource, operation_id, state, text, error))
+
+
+class _Told:
+    """Tells of progress at most once a second; begin and end are told by the operations themselves."""
+
+    def __init__(self, clock: Clock, tell: Callable[[], None]) -> None:
+        self._clock = clock
+        self._tell = tell
+        self._last: float | None = None
+
+    def begin(self) -> None:
+        self._last = self._clock.seconds()
+
+    def changed(self) -> None:
+        now = self._clock.seconds()
+        if self._last is not None and now - self._last >= TOLD_SECONDS:
+            self._last = now
+            self._tell()

@@ -59,7 +59,7 @@ def routed(house: House, journal: Journal, metrics: Metrics, clock: Any) -> Rout
     router.add(InspectionResources(house.inspection, house.devices, journal))
     router.add(TokenResources(house.tokens))
     router.add(TenantResources(house.tenants, house.directory))
-    router.add(EventResources(house.events, house.directory, clock, house.tokens.is_current))
+    router.add(EventResources(house.event_log, clock, house.tokens.is_current))
     for path in PATHS:
         for each, endpoint in OperationResource(house.operations, path).routes():
             router.put(each, endpoint)

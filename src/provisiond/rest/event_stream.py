@@ -2,59 +2,56 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import AsyncIterator, Callable
-from typing import Any, Final
+from collections.abc import AsyncIterator, Callable, Collection
+from typing import Final
 
 from attrs import asdict
 from twisted.internet.defer import Deferred
 
 from provisiond.errors import InvalidInput, Unavailable
-from provisiond.provisioning.directory import Directory
-from provisiond.provisioning.events import Event, Events
+from provisiond.provisioning.event_log import KINDS, EventLog, LoggedEvent
 from provisiond.provisioning.ports import Clock
 from provisiond.provisioning.tenants import Scope
-from provisiond.rest.answers import Answer
+from provisiond.rest.answers import Answer, encoded, moment
 from provisiond.rest.routing import Call, route
 
 STREAMS: Final = 100
-QUEUE: Final = 1_000
+AT_ONCE: Final = 200
 HEARTBEAT_SECONDS: Final = 15.0
-_BOUNDARY: Final = re.compile(r"(?<!^)(?=[A-Z])")
-
-
-def kind_of(event: Event) -> str:
-    """Return the name of an event's kind, e.g. ``device_seen``."""
-    return _BOUNDARY.sub("_", type(event).__name__).lower()
-
-
-KINDS: Final = frozenset(_BOUNDARY.sub("_", each.__name__).lower() for each in Event.__args__)
+ALL_KINDS: Final = frozenset(KINDS.values())
+MEDIA_TYPE: Final = "text/event-stream"
 
 
 class EventStream:
     """The events of one listener as text, with a heartbeat while nothing happens.
 
-    :param wanted: tells whether the listener gets an event.
-    :param is_valid: asked at each heartbeat; the stream ends when it says no.
+    It reads the log at its own pace. A listener so slow that events it has not read are forgotten is told so, and the
+    stream ends; so it does when the listener may listen no more.
+
+    :param last_id: id of the last event that the listener got, or None to begin now.
+    :param may_go_on: asked before each piece.
     :param closed: called once when the stream ends.
     """
 
     def __init__(
         self,
-        events: Events,
+        log: EventLog,
         clock: Clock,
-        wanted: Callable[[Event], bool],
-        is_valid: Callable[[], bool],
+        *,
+        kinds: Collection[str],
+        scope: Scope,
+        last_id: str | None,
+        may_go_on: Callable[[], bool],
         closed: Callable[[], None],
     ) -> None:
-        self._subscription = events.subscribe(QUEUE)
+        self._log = log
         self._clock = clock
-        self._wanted = wanted
-        self._is_valid = is_valid
+        self._kinds = kinds
+        self._scope = scope
+        self._may_go_on = may_go_on
         self._closed: Callable[[], None] | None = closed
-        self._first = True
-        self._number = 0
+        self._position, self._lost = log.position(last_id)
+        self._begun = False
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """Return itself."""
@@ -62,56 +59,70 @@ class EventStream:
 
     async def __anext__(self) -> bytes:
         """Return the next piece of text: some events, or a heartbeat."""
-        if self._first:
-            self._first = False
-            return b": what happens from now on\n\n"
-        if self._closed is None or not self._is_valid():
+        if self._closed is None or not self._may_go_on():
             raise StopAsyncIteration
-        text = self._pending()
+        if not self._begun:
+            self._begun = True
+            return self._beginning()
+        text = self._read()
         if not text:
             await self._something()
-            text = self._pending()
+            text = self._read() if self._may_go_on() else b""
         return text or b": nothing new\n\n"
 
     async def aclose(self) -> None:
-        """Stop listening."""
+        """End the stream. May be called twice."""
         closed, self._closed = self._closed, None
-        self._subscription.close()
         if closed is not None:
             closed()
 
-    def _pending(self) -> bytes:
-        pieces = []
-        for event in self._subscription.pending():
-            if self._wanted(event):
-                self._number += 1
-                pieces.append(f"id: {self._number}\nevent: {kind_of(event)}\ndata: {json.dumps(asdict(event))}\n\n")
-        if self._subscription.lost:
-            pieces.append(f'event: lost\ndata: {{"events": {self._subscription.lost}}}\n\n')
-            self._subscription.lost = 0
-        return "".join(pieces).encode("ascii")
+    def _beginning(self) -> bytes:
+        begin = f"retry: 5000\nid: {self._log.id_of(self._position)}\nevent: begin\ndata: {{}}\n\n".encode()
+        return begin + _LOST if self._lost else begin
+
+    def _read(self) -> bytes:
+        if self._position < self._log.oldest - 1:
+            closed, self._closed = self._closed, None
+            if closed is not None:
+                closed()
+            return _LOST
+        rows, self._position = self._log.after(self._position, AT_ONCE, self._kinds, self._scope)
+        return b"".join(_text(self._log.id_of(row.number), row) for row in rows)
 
     async def _something(self) -> None:
         woken: Deferred[None] = Deferred()
-        self._subscription.wake = lambda: None if woken.called else woken.callback(None)
-        timer = self._clock.callLater(HEARTBEAT_SECONDS, self._subscription.wake)
-        try:
-            await woken
-        finally:
-            self._subscription.wake = None
-            if timer.active():
-                timer.cancel()
+
+        def wake() -> None:
+            if not woken.called:
+                woken.callback(None)
+
+        forget = self._log.call_at_next(wake)
+        timer = self._clock.callLater(HEARTBEAT_SECONDS, wake)
+        await woken
+        forget()
+        if timer.active():
+            timer.cancel()
+
+
+_LOST: Final = b'event: lost\ndata: {"message":"events were missed; read the lists again"}\n\n'
+
+
+def _text(event_id: str, row: LoggedEvent) -> bytes:
+    data = encoded({"time": moment(row.at), **asdict(row.event)})
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (event_id.encode(), row.kind.encode(), data)
 
 
 class EventResources:
-    """Streams of events."""
+    """Streams of events.
 
-    def __init__(self, events: Events, directory: Directory, clock: Clock, is_current: Callable[[str], bool]) -> None:
-        self._events = events
-        self._directory = directory
+    :param is_current: tells whether the token with this id is neither revoked nor expired.
+    """
+
+    def __init__(self, log: EventLog, clock: Clock, is_current: Callable[[str], bool], streams: int = STREAMS) -> None:
+        self._log = log
         self._clock = clock
         self._is_current = is_current
-        self._streams = 0
+        self._free = streams
 
     @route(
         "GET",
@@ -119,38 +130,30 @@ class EventResources:
         "provd.events.read",
         "Follow what happens, as server-sent events",
         media_type=None,
-        query=("kinds", "recurse"),
+        query=("kinds", "last_event_id"),
         statuses={200: "A stream that goes on until one side ends it.", 400: "An unknown kind."},
     )
     async def follow(self, call: Call) -> Answer:
         """Return a stream of the events that the caller may see."""
-        kinds = frozenset(filter(None, call.query.get("kinds", "").split(","))) or KINDS
-        if not kinds <= KINDS:
-            raise InvalidInput(f"kinds: there are {', '.join(sorted(KINDS))}")
-        if self._streams >= STREAMS:
-            raise Unavailable(f"{STREAMS} programs follow the events already")
+        kinds = frozenset(filter(None, call.query.get("kinds", "").split(","))) or ALL_KINDS
+        if not kinds <= ALL_KINDS:
+            raise InvalidInput(f"kinds: there are {', '.join(sorted(ALL_KINDS))}")
         if call.method == "HEAD":
-            return Answer(content=b"", content_type="text/event-stream")
-        self._streams += 1
+            return Answer(content=b"", content_type=MEDIA_TYPE)
+        if self._free <= 0:
+            raise Unavailable("too many programs follow the events already, try again later")
+        self._free -= 1
         stream = EventStream(
-            self._events,
+            self._log,
             self._clock,
-            lambda event: kind_of(event) in kinds and self._may_see(event, call.scope),
-            lambda: self._is_current(call.principal.id),
-            self._ended,
+            kinds=kinds,
+            scope=call.scope,
+            last_id=call.headers.get("last-event-id") or call.query.get("last_event_id") or None,
+            may_go_on=lambda: self._is_current(call.principal.id),
+            closed=self._ended,
         )
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return Answer(chunks=stream, content_type="text/event-stream", headers=headers)
+        return Answer(chunks=stream, content_type=MEDIA_TYPE, headers=headers)
 
     def _ended(self) -> None:
-        self._streams -= 1
-
-    def _may_see(self, event: Event, scope: Scope) -> bool:
-        device_id: Any = getattr(event, "device_id", None)
-        if device_id is None:
-            return True
-        tenant = getattr(event, "tenant_uuid", None)
-        device = self._directory.get(device_id)
-        if device is None:
-            return tenant in scope.tree
-        return scope.sees(device)
+        self._free += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
@@ -12,7 +11,7 @@ from attrs import asdict
 from provisiond.model.query import parse_query
 from provisiond.provisioning.devices import Devices
 from provisiond.provisioning.inspection import Inspection
-from provisiond.rest.answers import Answer
+from provisiond.rest.answers import Answer, moment
 from provisiond.rest.bodies import ConfigBody
 from provisiond.rest.routing import Call, acl_word, route
 
@@ -34,13 +33,6 @@ class Journal(Protocol):
     """Remembers the last requests of phones (``phones.journal``)."""
 
     def of_device(self, device_id: str) -> Sequence[Row]: ...
-
-
-def moment(seconds: float | None) -> str | None:
-    """Return a time as ISO 8601 in UTC."""
-    if seconds is None:
-        return None
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="milliseconds")
 
 
 class InspectionResources:

@@ -30,6 +30,7 @@ log = Logger()
 
 PREFIXES = {"/provd": "/provd", "/0.2": "/0.2", "/api/provd/0.2": "/0.2"}
 MAX_QUERY = 64 * 1024
+PASSED_HEADERS = ("accept", "last-event-id")
 
 
 @frozen(kw_only=True)
@@ -38,6 +39,7 @@ class Call:
 
     :param prefix: what hrefs and Locations of the answer begin with.
     :param query: first value of each query argument.
+    :param headers: the request's headers of ``PASSED_HEADERS``, names in lower case.
     :param body: the parsed body, an instance of the route's model.
     """
 
@@ -46,6 +48,7 @@ class Call:
     path: str
     arguments: Mapping[str, str]
     query: Mapping[str, str]
+    headers: Mapping[str, str] = field(factory=dict)
     body: Body
     principal: Holder
     scope: Scope
@@ -170,6 +173,7 @@ class Router:
             path=request.path.decode("ascii", "replace"),
             arguments=arguments,
             query=query_of(request),
+            headers={name: value for name in PASSED_HEADERS if (value := header(request, name)) is not None},
             body=body,
             principal=principal,
             scope=scope,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Final, cast
 
+from twisted.logger import Logger
 from twisted.web.server import Request
 
 from provisiond.pacing import Pace
 from provisiond.rest.answers import Answer
 
+log = Logger()
+STALL_SECONDS: Final = 60.0
 CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Credentials": "false",
@@ -60,19 +63,41 @@ async def _stream(request: Request, chunks: AsyncIterator[bytes]) -> None:
         await _close(chunks)
         request.finish()
         return
-    pace = Pace()
+    pace, whole = Pace(), False
     request.registerProducer(pace, True)
     try:
         async for chunk in chunks:
-            await pace.ready()
+            await _room(request, pace)
             if pace.gone:
                 return
             request.write(chunk)
+        whole = True
+    except Exception:
+        log.failure("an answer could not be finished, its connection is cut")
     finally:
         await _close(chunks)
         if not pace.gone:
             request.unregisterProducer()
-            request.finish()
+            if whole:
+                request.finish()
+            else:
+                _cut(request)
+
+
+async def _room(request: Request, pace: Pace) -> None:
+    """Wait until the connection takes more; one that takes nothing for a minute is cut."""
+    if not pace.paused:
+        return
+    timer = cast(Any, request.channel).site.reactor.callLater(STALL_SECONDS, _cut, request)
+    await pace.ready()
+    if timer.active():
+        timer.cancel()
+
+
+def _cut(request: Request) -> None:
+    transport = getattr(request.channel, "transport", None)
+    if transport is not None:
+        transport.abortConnection()
 
 
 async def _close(chunks: AsyncIterator[bytes]) -> None:

@@ -7,9 +7,8 @@ from typing import Any
 from provisiond.errors import InvalidInput, NotFound, UnknownReference
 from provisiond.model.tokens import covered
 from provisiond.provisioning.tokens import Tokens
-from provisiond.rest.answers import NO_CONTENT, Answer, address
+from provisiond.rest.answers import NO_CONTENT, Answer, address, moment
 from provisiond.rest.bodies import Body
-from provisiond.rest.inspection import moment
 from provisiond.rest.routing import Call, route
 from provisiond.store.tokens import StoredToken
 

@@ -140,7 +140,7 @@ def test_states_are_told_to_listeners(world, gate):
     operation = start(world, lambda progress: gate())
     gate.open()
     told = [event for event in subscription.pending() if isinstance(event, OperationChanged)]
-    assert told == [OperationChanged(PATH, operation.id, state) for state in ("progress", "success")]
+    assert told == [OperationChanged(PATH, operation.id, state, f"update|{state}") for state in ("progress", "success")]
 
 
 def test_a_store_that_fails_at_the_end_does_not_keep_the_operation_running(world, gate, monkeypatch):

@@ -1,0 +1,141 @@
+"""The API on stand-ins, spoken to with bytes of HTTP and no socket."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import frozen
+from tests.support.provisioning import World, run
+from twisted.internet.error import ConnectionDone
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+
+from provisiond.metrics import Metrics
+from provisiond.phones.journal import Journal
+from provisiond.rest.answers import MEDIA_TYPE
+from provisiond.rest.application import api_site
+
+
+@frozen
+class Got:
+    """An answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    whole: bool
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.content)
+
+    @property
+    def text(self) -> str:
+        return self.content.decode()
+
+
+class Wire(StringTransport):
+    """A transport that tells whether it was cut."""
+
+    aborted = False
+
+    def abortConnection(self) -> None:  # noqa: N802
+        self.aborted = True
+        self.loseConnection()
+
+
+class Connection:
+    """One connection to the API."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self.transport = Wire()
+        self.protocol = api.site.buildProtocol(None)
+        self.protocol.makeConnection(self.transport)
+
+    def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> None:
+        lines = [f"{method} /0.2{path} HTTP/1.1", "Host: x", *(f"{name}: {value}" for name, value in headers.items())]
+        if body is not None:
+            lines.append(f"Content-Length: {len(body)}")
+        self.protocol.dataReceived("\r\n".join([*lines, "", ""]).encode() + (body or b""))
+
+    def got(self) -> Got | None:
+        """Return the answer as far as it has come; None before its headers."""
+        head, end, rest = self.transport.value().partition(b"\r\n\r\n")
+        if not end:
+            return None
+        first, *lines = head.decode("latin-1").split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        if headers.get("transfer-encoding") == "chunked":
+            content, whole = _unchunked(rest)
+        else:
+            content, whole = rest, True
+        return Got(int(first.split()[1]), headers, content, whole)
+
+    def close(self) -> None:
+        """Go away."""
+        self.protocol.connectionLost(Failure(ConnectionDone()))
+
+
+def _unchunked(data: bytes) -> tuple[bytes, bool]:
+    pieces = []
+    while data:
+        size, _, rest = data.partition(b"\r\n")
+        length = int(size, 16)
+        if length == 0:
+            return b"".join(pieces), True
+        pieces.append(rest[:length])
+        data = rest[length + 2 :]
+    return b"".join(pieces), False
+
+
+class Api:
+    """Calls to the API of a world.
+
+    :param max_body: as the setting.
+    """
+
+    def __init__(self, world: World, max_body: int = 16 << 20) -> None:
+        self.world = world
+        self.journal = Journal(Metrics())
+        self.site = api_site(world.house, self.journal, Metrics(), world.clock, max_body=max_body)
+        self.token = self.made_token("#")
+
+    def made_token(self, *acl: str, tenant: str | None = None) -> str:
+        """Return a new token."""
+        tenant = tenant or self.world.house.tenants.master
+        return run(self.world.house.tokens.create("test", list(acl), tenant))[0]
+
+    def begin(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = None,
+        kind: str = MEDIA_TYPE,
+        **headers: str,
+    ) -> Connection:
+        """Send a request and return its connection."""
+        sent = {"X-Auth-Token": token or self.token, **{name.replace("_", "-"): each for name, each in headers.items()}}
+        content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        if content is not None:
+            sent["Content-Type"] = kind
+        connection = Connection(self)
+        connection.send(method, path, sent, content)
+        return connection
+
+    def call(self, method: str, path: str, body: Any = None, *, turns: int = 50_000, **more: Any) -> Got:
+        """Return the whole answer to a request; the reactor gets turns, but no time passes."""
+        connection = self.begin(method, path, body, **more)
+        for _ in range(turns):
+            got = connection.got()
+            if got is not None and got.whole:
+                return got
+            self.world.clock.advance(0)
+        raise AssertionError("no whole answer came")
+
+    def get(self, path: str, **more: Any) -> Got:
+        return self.call("GET", path, **more)
