@@ -14,6 +14,7 @@ from provisiond.provisioning.changes import Changes
 from provisiond.provisioning.config_tree import ConfigTree
 from provisiond.provisioning.configs import Configs
 from provisiond.provisioning.contact import Contact
+from provisiond.provisioning.currency import Currencies
 from provisiond.provisioning.devices import Devices
 from provisiond.provisioning.directory import Directory
 from provisiond.provisioning.event_log import EventLog
@@ -171,7 +172,8 @@ class House:
             parameters=self.parameters,
             events=self.events,
         )
-        self.inspection = Inspection(self.directory, self.tree, self.rendering, self.fetches)
+        self.inspection = Inspection(self.directory, self.tree, self.rendering, self.fetches, threads, clock)
+        self.currencies = Currencies(self.directory, self.rendering, self.fetches, clock)
         self.packages = Packages(host, around.packages, self.operations, self.parameters)
         self.synchronization = Synchronization(
             directory=self.directory,

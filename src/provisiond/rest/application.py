@@ -56,7 +56,7 @@ def routed(house: House, journal: Journal, metrics: Metrics, clock: Any) -> Rout
     router.add(ConfigResources(house.configs))
     router.add(PluginResources(house.plugins, house.packages))
     router.add(PackageResources(house.packages))
-    router.add(InspectionResources(house.inspection, house.devices, journal))
+    router.add(InspectionResources(house.inspection, house.currencies, house.devices, journal))
     router.add(TokenResources(house.tokens))
     router.add(TenantResources(house.tenants, house.directory))
     router.add(EventResources(house.event_log, clock, house.tokens.is_current))

@@ -12,6 +12,7 @@ from tests.support.provisioning import NOW, PLUGIN, World, begin, run, sip
 from provisiond.errors import InvalidInput, NotFound, PluginProblem
 from provisiond.provisioning.inspection import Effect
 from provisiond.provisioning.masking import masked, secrets_of
+from provisiond.provisioning.surveys import Bounds
 
 NAME = "00085d000001.cfg"
 
@@ -33,12 +34,14 @@ def change(world: World, raw_config) -> None:
     run(world.house.configs.replace("bob", {"parent_ids": ["base"], "raw_config": raw_config}))
 
 
-def effects(world: World, config_id: str, raw_config, parents=("base",), scope=None) -> list[Effect]:
-    async def gathered() -> list[Effect]:
-        document = {"parent_ids": list(parents), "raw_config": raw_config}
-        return [each async for each in world.house.inspection.dry_run(config_id, document, scope or world.scope)]
+def survey(world: World, config_id: str, raw_config, parents=("base",), scope=None, bounds=None, reveal=None):
+    document = {"parent_ids": list(parents), "raw_config": raw_config}
+    inspection = world.house.inspection
+    return world.pump(inspection.dry_run(config_id, document, scope or world.scope, bounds, reveal=reveal))
 
-    return world.pump(gathered())
+
+def effects(world: World, config_id: str, raw_config, parents=("base",), scope=None) -> list[Effect]:
+    return list(survey(world, config_id, raw_config, parents, scope).shown)
 
 
 def test_files_tell_size_revision_and_when(world, device):
@@ -169,3 +172,102 @@ def test_files_asked_for_at_once_wait_for_the_same_rendering(world, device):
     assert len(world.host.rendered) == before + 1
     world.host.gate.open()
     assert {len(run(each)) for each in waiting} == {2}
+
+
+def test_a_dry_run_of_many_is_bounded_and_says_where_to_go_on(world, device):
+    for number in range(2, 8):
+        world.device(mac=f"00:08:5d:00:00:0{number}", config="bob")
+    found = survey(world, "bob", sip("carol"), bounds=Bounds(limit=3))
+    assert (found.total, found.looked, found.found, len(found.shown), found.partial) == (7, 7, 7, 3, False)
+    seen = [effect.device_id for effect in found.shown]
+    found = survey(world, "bob", sip("carol"), bounds=Bounds(skip=3))
+    assert (found.looked, found.found, found.partial) == (7, 4, False)
+    assert len({*seen, *(effect.device_id for effect in found.shown)}) == 7
+    assert survey(world, "bob", sip("carol"), bounds=Bounds(skip=70)).looked == 7
+
+
+def test_a_dry_run_that_takes_too_long_is_partial(world, device):
+    for number in range(2, 6):
+        world.device(mac=f"00:08:5d:00:00:0{number}", config="bob")
+    former = world.host.device_files
+
+    async def slow(*arguments):
+        world.clock.rightNow += 3
+        return await former(*arguments)
+
+    world.host.device_files = slow
+    found = survey(world, "bob", sip("carol"), bounds=Bounds(seconds=8))
+    assert (found.total, found.looked, found.found, found.partial) == (5, 3, 3, True)
+
+
+def test_a_dry_run_gives_the_reactor_its_turn_between_devices(world, device, monkeypatch):
+    for number in range(2, 6):
+        world.device(mac=f"00:08:5d:00:00:0{number}", config="bob")
+    world.host.rendered.clear()
+    rendered, breathe = [], world.house.rendering.breathe
+
+    async def counted() -> None:
+        rendered.append(len(world.host.rendered))
+        await breathe()
+
+    monkeypatch.setattr(world.house.rendering, "breathe", counted)
+    survey(world, "bob", sip("carol"))
+    assert rendered[-5:] == [1, 2, 3, 4, 5]
+
+
+def test_a_dry_run_shows_masked_differences_when_asked(world, device):
+    new = {**sip("carol"), "admin_password": "correcthorse"}
+    assert survey(world, "bob", new).shown[0].diffs == {}
+    (effect,) = survey(world, "bob", new, reveal=lambda _: False).shown
+    assert "carol" in effect.diffs[NAME]
+    assert f"--- now/{NAME}" in effect.diffs[NAME]
+    assert not any(secret in effect.diffs[NAME] for secret in ("s3cr3t", "hunter2", "correcthorse"))
+    (effect,) = survey(world, "bob", new, reveal=lambda device_id: device_id == device.id).shown
+    assert "correcthorse" in effect.diffs[NAME]
+
+
+def current(world: World, device) -> tuple[str, tuple[str, ...]]:
+    found = run(world.house.currencies.of(device))
+    return found.current, found.files
+
+
+def test_a_phone_is_current_when_it_has_fetched_what_it_would_get(world, device):
+    assert current(world, device) == ("unknown", ())
+    fetch(world, device, "boot.cfg")
+    assert current(world, device) == ("unknown", ())
+    fetch(world, device)
+    assert current(world, device) == ("true", ())
+    change(world, sip("carol"))
+    assert current(world, device) == ("false", (NAME,))
+    fetch(world, device)
+    assert current(world, device) == ("true", ())
+
+
+def test_a_phone_without_files_is_not_judged(world, device):
+    world.host.broken[PLUGIN] = "the template is broken"
+    change(world, sip("carol"))
+    found = run(world.house.currencies.of(device))
+    assert (found.current, found.problem) == ("unknown", "the template is broken")
+
+
+def test_who_is_behind(world, device):
+    other = world.device(mac="00:08:5d:00:00:02", config="bob")
+    world.device(mac="00:08:5d:00:00:03", config="bob")
+    for each in (device, other):
+        file = f"{each.mac.replace(':', '')}.cfg"
+        fetch(world, each, file)
+    tenants = world.scope.tree
+
+    def ids(*states: str, **bounds: int) -> list[str]:
+        found = world.pump(world.house.currencies.behind(tenants, states or ("false",), Bounds(**bounds)))
+        return [each.id for each in found.shown]
+
+    assert ids() == []
+    assert len(ids("unknown")) == 1
+    change(world, sip("carol"))
+    assert ids() == [device.id, other.id]
+    assert ids(skip=1) == [other.id]
+    fetch(world, device)
+    assert ids() == [other.id]
+    assert ids("true") == [device.id]
+    assert world.pump(world.house.currencies.behind(frozenset({"elsewhere"}))).total == 0
