@@ -335,3 +335,53 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     file.write_text("garbage" * 1000)
     with pytest.raises(StoreProblem, match="not a database"):
         open_database(f"sqlite:///{file}")
+
+
+class TestManyAtOnce:
+    def test_new_and_changed_devices_in_order_with_their_changes(self, store: Stores) -> None:
+        run(store.devices.insert(Device({"id": "old", "mac": "00:00:00:00:00:01"})))
+        new = [Device({"id": f"d{number}", "ip": "10.0.0.1", "X_n": None}) for number in range(1_203)]
+        run(store.devices.write_many(new, [Device({"id": "old", "ip": "10.0.0.2"})]))
+        stored = run(everything(store.devices.all()))
+        assert [device.document for device in stored] == [{"id": "old", "ip": "10.0.0.2"}, *(d.document for d in new)]
+        found = run(store.devices.find(Query(selector=parse_selector({"ip": "10.0.0.1"})), None))
+        assert len(found) == 1_203
+        changes = run(store.feed.changes_since(1, 5_000))
+        assert [(each.id, each.action) for each in changes] == [
+            *((device.id, "insert") for device in new),
+            ("old", "replace"),
+        ]
+
+    def test_all_or_none(self, store: Stores) -> None:
+        run(store.devices.insert(Device({"id": "used"})))
+        run(store.configs.insert(Config({"id": "used", "parent_ids": ["a"], "raw_config": {}})))
+        before = run(store.feed.latest())
+        new_devices = [Device({"id": f"d{number}"}) for number in range(600)]
+        new_configs = [Config({"id": f"c{number}", "parent_ids": ["p"], "raw_config": {}}) for number in range(600)]
+        with pytest.raises(AlreadyExists):
+            run(store.devices.write_many([*new_devices, Device({"id": "used"})], []))
+        with pytest.raises(NotFound):
+            run(store.devices.write_many(new_devices, [Device({"id": "ghost"})]))
+        with pytest.raises(AlreadyExists):
+            run(
+                store.configs.write_many([*new_configs, Config({"id": "used", "parent_ids": [], "raw_config": {}})], [])
+            )
+        ghost = Config({"id": "ghost", "parent_ids": [], "raw_config": {}})
+        with pytest.raises(NotFound):
+            run(store.configs.write_many(new_configs, [ghost]))
+        assert (run(store.devices.count()), run(store.configs.count())) == (1, 1)
+        assert run(store.configs.parents()) == {"used": ("a",)}
+        assert run(store.feed.latest()) == before
+
+    def test_configs_with_their_parents(self, store: Stores) -> None:
+        run(store.configs.insert(Config({"id": "old", "parent_ids": ["a"], "raw_config": {}})))
+        new = [
+            Config({"id": f"c{number}", "parent_ids": ["old", "b"], "raw_config": {}, "role": "autocreate"})
+            for number in range(700)
+        ]
+        run(store.configs.write_many(new, [Config({"id": "old", "parent_ids": [], "raw_config": {"ip": "x"}})]))
+        parents = run(store.configs.parents())
+        assert parents["old"] == ()
+        assert parents["c699"] == ("old", "b")
+        assert len(run(store.configs.with_role("autocreate"))) == 700
+        run(store.configs.write_many([], []))

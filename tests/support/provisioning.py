@@ -157,6 +157,17 @@ class MemoryDevices:
             raise NotFound(device.id)
         self._write(device, "replace")
 
+    async def write_many(self, new: Sequence[Device], changed: Sequence[Device]) -> None:
+        await self._enter()
+        if any(device.id in self.rows for device in new):
+            raise AlreadyExists("used")
+        if any(device.id not in self.rows for device in changed):
+            raise NotFound("gone")
+        for device in new:
+            self._write(device, "insert")
+        for device in changed:
+            self._write(device, "replace")
+
     async def delete(self, device_id: str) -> None:
         await self._enter()
         if self.rows.pop(device_id, None) is None:
@@ -215,6 +226,14 @@ class MemoryConfigs:
             raise NotFound(config.id)
         self.rows[config.id] = json.dumps(dict(config.document), default=dict)
         self.feed.note("config", config.id, "replace")
+
+    async def write_many(self, new: Sequence[Config], changed: Sequence[Config]) -> None:
+        await self.gate()
+        if any(config.id in self.rows for config in new):
+            raise AlreadyExists("used")
+        for config in (*new, *changed):
+            self.rows[config.id] = json.dumps(dict(config.document), default=dict)
+            self.feed.note("config", config.id, "write")
 
     async def delete(self, config_id: str) -> None:
         await self.gate()

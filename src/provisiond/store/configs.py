@@ -28,13 +28,17 @@ def _row(config: Config) -> dict[str, Any]:
     }
 
 
-def _link(connection: Connection, config: Config) -> None:
-    connection.execute(delete(config_parents).where(config_parents.c.config_id == config.id))
-    rows = [
+def _links(config: Config) -> list[dict[str, Any]]:
+    return [
         {"config_id": config.id, "position": position, "parent_id": parent}
         for position, parent in enumerate(config.parent_ids)
         if "\0" not in parent
     ]
+
+
+def _link(connection: Connection, config: Config) -> None:
+    connection.execute(delete(config_parents).where(config_parents.c.config_id == config.id))
+    rows = _links(config)
     if rows:
         connection.execute(insert(config_parents), rows)
 
@@ -58,6 +62,21 @@ def _replace(connection: Connection, config: Config) -> None:
         raise NotFound(f'config "{config.id}"')
     _link(connection, config)
     feed.note(connection, "config", config.id, "replace")
+
+
+def _write_many(connection: Connection, new: Sequence[Config], changed: Sequence[Config]) -> None:
+    for start in range(0, len(new), BATCH):
+        batch = new[start : start + BATCH]
+        try:
+            connection.execute(insert(configs), [_row(config) for config in batch])
+        except IntegrityError:
+            raise AlreadyExists("the id of one of the configs is used already") from None
+        links = [row for config in batch for row in _links(config)]
+        if links:
+            connection.execute(insert(config_parents), links)
+        feed.note_many(connection, "config", [config.id for config in batch], "insert")
+    for config in changed:
+        _replace(connection, config)
 
 
 def _delete(connection: Connection, config_id: str) -> None:
@@ -116,6 +135,16 @@ class ConfigStore:
         """
         await self._database.write(_replace, config)
         self._changes.wake()
+
+    async def write_many(self, new: Sequence[Config], changed: Sequence[Config]) -> None:
+        """Store new configs, and others in the place of those with their ids: all of them, or none.
+
+        :raises AlreadyExists: when an id of the new ones is used.
+        :raises NotFound: when there is none in whose place a changed one goes.
+        """
+        if new or changed:
+            await self._database.write(_write_many, new, changed)
+            self._changes.wake()
 
     async def delete(self, config_id: str) -> None:
         """Forget a config; who names it as a parent goes on naming it.

@@ -51,6 +51,18 @@ def _replace(connection: Connection, device: Device) -> None:
     feed.note(connection, "device", device.id, "replace")
 
 
+def _write_many(connection: Connection, new: Sequence[Device], changed: Sequence[Device]) -> None:
+    for start in range(0, len(new), BATCH):
+        batch = new[start : start + BATCH]
+        try:
+            connection.execute(insert(devices), [_row(device) for device in batch])
+        except IntegrityError:
+            raise AlreadyExists("the id of one of the devices is used already") from None
+        feed.note_many(connection, "device", [device.id for device in batch], "insert")
+    for device in changed:
+        _replace(connection, device)
+
+
 def _delete(connection: Connection, device_id: str) -> None:
     if connection.execute(delete(devices).where(devices.c.id == device_id)).rowcount == 0:
         raise NotFound(f'device "{device_id}"')
@@ -104,6 +116,16 @@ class DeviceStore:
         """
         await self._database.write(_replace, device)
         self._changes.wake()
+
+    async def write_many(self, new: Sequence[Device], changed: Sequence[Device]) -> None:
+        """Store new devices, and others in the place of those with their ids: all of them, or none.
+
+        :raises AlreadyExists: when an id of the new ones is used.
+        :raises NotFound: when there is none in whose place a changed one goes.
+        """
+        if new or changed:
+            await self._database.write(_write_many, new, changed)
+            self._changes.wake()
 
     async def delete(self, device_id: str) -> None:
         """Forget a device.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from attrs import frozen
@@ -29,6 +29,12 @@ class Change:
 def note(connection: Connection, kind: str, object_id: str, action: str) -> None:
     """Add a change to the transaction that makes it."""
     connection.execute(insert(changes).values(kind=kind, id=object_id, action=action))
+
+
+def note_many(connection: Connection, kind: str, object_ids: Sequence[str], action: str) -> None:
+    """Add one change for each id to the transaction that makes them; nothing for no ids."""
+    if object_ids:
+        connection.execute(insert(changes), [{"kind": kind, "id": each, "action": action} for each in object_ids])
 
 
 class ChangeFeed:
