@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
@@ -16,7 +16,9 @@ from provisiond.identification.extract import Identifier
 from provisiond.identification.knowledge import Knowledge
 from provisiond.identification.values import Protocol
 from provisiond.metrics import Metrics
-from provisiond.packages.downloads import Downloads
+from provisiond.packages.archives import FIRMWARE_LIMITS
+from provisiond.packages.downloads import Downloads, Mirror
+from provisiond.packages.firmware.service import FirmwarePackages
 from provisiond.packages.plugins import PluginPackages
 from provisiond.packages.repositories import Repositories, Repository
 from provisiond.packages.web import WebClient
@@ -86,6 +88,7 @@ class Parts:
     house: House
     registry: PluginRegistry
     archives: PluginPackages
+    firmware: FirmwarePackages
     threads: ThreadRunner
     journal: Journal
     pipeline: Pipeline
@@ -94,13 +97,15 @@ class Parts:
 
     async def start(self) -> None:
         """Clean up after a crash, load the plugins, and read what is stored; nothing answers yet."""
-        for sentence in await self.threads.run(self.archives.recover):
-            log.warn("{sentence}", sentence=sentence)
+        for recover in (self.archives.recover, self.firmware.recover):
+            for sentence in await self.threads.run(recover):
+                log.warn("{sentence}", sentence=sentence)
         await self.registry.start()
         await self.house.start(self.host, self.http_port)
 
     async def stop(self) -> None:
         """Write what is pending and end the workers."""
+        self.firmware.stop()
         await self.house.stop()
         await self.registry.stop()
 
@@ -118,7 +123,9 @@ class _Late:
         return {scheme: value for scheme, value in pairs.items() if value}
 
 
-def _archives(settings: Settings, reactor: Any, registry: PluginRegistry, late: _Late, state: Path) -> PluginPackages:
+def _archives(
+    settings: Settings, reactor: Any, registry: PluginRegistry, late: _Late, state: Path
+) -> tuple[PluginPackages, FirmwarePackages]:
     def run(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Any:
         return deferToThreadPool(reactor, reactor.getThreadPool(), function, *args, **kwargs)
 
@@ -139,17 +146,26 @@ def _archives(settings: Settings, reactor: Any, registry: PluginRegistry, late: 
         pins=lambda: settings.general.plugin_pins,
         keys=settings.general.repository_keys,
     )
-    return PluginPackages(
+    mirror = Mirror.parse(settings.general.firmware_mirror)
+    downloads = Downloads(web, run, reactor, max_size=settings.packages.max_download_size, mirror=lambda: mirror)
+    firmware = FirmwarePackages(
+        plugins_dir=state / "plugins",
+        downloads=downloads,
+        run=run,
+        limits=evolve(FIRMWARE_LIMITS, size=settings.packages.max_unpacked_size),
+    )
+    archives = PluginPackages(
         plugins_dir=state / "plugins",
         cache_dir=settings.general.cache_dir,
         repositories=repositories,
-        downloads=Downloads(web, run, reactor, max_size=settings.packages.max_download_size),
+        downloads=downloads,
         check=registry.check,
         load=registry.load,
         run=run,
         now=reactor.seconds,
         cache_plugin=lambda: settings.general.cache_plugin,
     )
+    return archives, firmware
 
 
 def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
@@ -170,7 +186,7 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
     )
     host = settings.general.advertised_ip or own_address()
     http_port = endpoint_port(settings.http.listen, 8667)
-    archives = _archives(settings, reactor, registry, late, state)
+    archives, firmware = _archives(settings, reactor, registry, late, state)
     house = House(
         stores(database),
         Surroundings(
@@ -185,6 +201,8 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
             identifier=Identifier(Knowledge.shipped()),
             host=registry,
             archives=archives,
+            packages=firmware,
+            background_limit=max(1, settings.plugins.workers - 1),
             parameter_defaults={"plugin_server": settings.general.plugin_server},
             keys_in_urls=settings.general.provisioning_key_in_urls,
         ),
@@ -197,6 +215,7 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
         house=house,
         registry=registry,
         archives=archives,
+        firmware=firmware,
         threads=threads,
         journal=journal,
         pipeline=Pipeline(

@@ -33,6 +33,13 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _mirror(value: str) -> str:
+    prefix = value.removeprefix("only:")
+    if not prefix.startswith(("/", "http://", "https://", "file://")):
+        raise ValueError("must be an absolute directory or an http, https or file URL, with only: before it or not")
+    return value
+
+
 def _port_range(value: str) -> str:
     first, dash, last = value.partition("-")
     if not dash or not 1024 <= _port(first) <= _port(last):
@@ -106,6 +113,7 @@ class GeneralSettings(Section):
     plugin_pins: dict[str, str] = {}
     repository_keys: list[str] = []
     cache_plugin: bool = True
+    firmware_mirror: Annotated[str, AfterValidator(_mirror)] | None = None
     base_raw_config: dict[str, Any] = {}
     advertised_ip: Annotated[str, AfterValidator(_ipv4)] | None = None
     advertised_http_url: HttpUrl | None = None
@@ -167,6 +175,7 @@ class PackageSettings(Section):
     """Section ``packages``: limits on downloads."""
 
     max_download_size: Annotated[int, Field(ge=MEBIBYTE)] = 4096 * MEBIBYTE
+    max_unpacked_size: Annotated[int, Field(ge=MEBIBYTE)] = 8192 * MEBIBYTE
 
 
 class LogSettings(Section):
