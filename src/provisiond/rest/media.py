@@ -34,7 +34,12 @@ def check_accept(accept: str | None) -> None:
         raise HttpProblem(406, f"this resource is {MEDIA_TYPE}; list it in Accept")
 
 
-def check_content_type(content_type: str | None) -> None:
-    """Refuse with 415 a body of another media type; parameters are allowed."""
-    if (content_type or "").split(";")[0].strip().lower() != MEDIA_TYPE:
-        raise HttpProblem(415, f"send the body as Content-Type: {MEDIA_TYPE}")
+def check_content_type(content_type: str | None, *taken: str) -> str:
+    """Return the media type of a body; refuse with 415 one that is not taken. Parameters are allowed.
+
+    :param taken: media types in lower case; none for our own.
+    """
+    kind = (content_type or "").split(";")[0].strip().lower()
+    if kind not in (taken or (MEDIA_TYPE,)):
+        raise HttpProblem(415, f"send the body as Content-Type: {' or '.join(taken or (MEDIA_TYPE,))}")
+    return kind

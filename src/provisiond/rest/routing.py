@@ -20,7 +20,7 @@ from provisiond.metrics import Metrics
 from provisiond.provisioning.tenants import Scope
 from provisiond.provisioning.tokens import Holder
 from provisiond.rest.answers import MEDIA_TYPE, Answer
-from provisiond.rest.bodies import AnyBody, Body, parsed_body
+from provisiond.rest.bodies import AnyBody, Body, RowsBody, parsed_body
 from provisiond.rest.gate import TokenGate
 from provisiond.rest.media import check_accept, check_content_type
 from provisiond.rest.problems import HttpProblem, answer_for
@@ -69,6 +69,7 @@ class Route:
 
     :param acl: ACL name; ``{name}`` stands for a path argument, ``{tenant_uuid}`` for the request's tenant.
     :param body: model of the body, for POST and PUT.
+    :param takes: media types of bodies that are handed over as they are (``RowsBody``); none for JSON of our own type.
     :param statuses: statuses besides the ones any resource can give, with their meaning.
     """
 
@@ -77,6 +78,7 @@ class Route:
     acl: str | None
     summary: str
     body: type[Body] | None = None
+    takes: Sequence[str] = ()
     statuses: Mapping[int, str] = field(factory=dict)
     query: Sequence[str] = ()
     media_type: str | None = MEDIA_TYPE
@@ -164,7 +166,10 @@ class Router:
         if each.method == "GET" and each.media_type == MEDIA_TYPE:
             check_accept(header(request, "accept"))
         body: Body = AnyBody()
-        if each.body is not None:
+        if each.takes:
+            kind = check_content_type(header(request, "content-type"), *each.takes)
+            body = RowsBody(content=read_body(request), media_type=kind)
+        elif each.body is not None:
             check_content_type(header(request, "content-type"))
             body = parsed_body(read_body(request), each.body)
         return Call(
