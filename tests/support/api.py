@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import frozen
@@ -40,10 +40,11 @@ class Wire(StringTransport):
     """A transport that tells whether it was cut."""
 
     aborted = False
+    cut: Callable[[], None]
 
     def abortConnection(self) -> None:  # noqa: N802
         self.aborted = True
-        self.loseConnection()
+        self.cut()
 
 
 class Connection:
@@ -52,6 +53,7 @@ class Connection:
     def __init__(self, api: Api) -> None:
         self._api = api
         self.transport = Wire()
+        self.transport.cut = lambda: api.world.clock.callLater(0, self.close)
         self.protocol = api.site.buildProtocol(None)
         self.protocol.makeConnection(self.transport)
 

@@ -141,9 +141,9 @@ class Configs:
         if config is not None and config.transient and not self._directory.using_config(config_id):
             await self._delete(config_id)
 
-    def took(self, config: Config) -> None:
-        """Take over a config that another process stored."""
-        self._took(config, "replaced")
+    def took(self, config: Config, action: str = "replaced") -> None:
+        """Take over a config that is stored, also one that another process stored."""
+        self._took(config, action)
 
     def lost(self, config_id: str) -> None:
         """Take over that another process deleted a config."""

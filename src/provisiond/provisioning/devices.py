@@ -78,7 +78,7 @@ class Devices:
         :raises AlreadyExists: when the id is used, by whichever tenant.
         """
         members = check_device(document)
-        device = _with_tenant({"id": members.get("id") or new_id(), **members}, scope.tenant_uuid, scope, False)
+        device = with_tenant({"id": members.get("id") or new_id(), **members}, scope.tenant_uuid, scope, False)
         identities = [("contact", f"{name} {members[name]}") for name in ("mac", "sn", "uuid") if members.get(name)]
         async with self._serial.holding(("device", device.id), *identities):
             if device.id in self._directory:
@@ -100,7 +100,7 @@ class Devices:
             await self._sightings.superseded(device_id)
             stored = self._visible(device_id, scope, new=True)
             tenant = scope.tenant_uuid if stored.tenant_uuid == scope.master else stored.tenant_uuid
-            device = _with_tenant({**members, "id": device_id}, tenant or scope.tenant_uuid, scope, stored.configured)
+            device = with_tenant({**members, "id": device_id}, tenant or scope.tenant_uuid, scope, stored.configured)
             if not same_text(device.document, stored.document):
                 await self._store.replace(device)
                 self.took(device, "replaced")
@@ -189,6 +189,7 @@ def _tenants(scope: Scope, recurse: bool) -> frozenset[str]:
     return scope.tree if recurse else frozenset({scope.tenant_uuid})
 
 
-def _with_tenant(members: Document, tenant: str, scope: Scope, configured: bool) -> Device:
+def with_tenant(members: Document, tenant: str, scope: Scope, configured: bool) -> Device:
+    """Return a device of these members and of what the server knows alone."""
     own = {"configured": configured, "is_new": tenant == scope.master, "tenant_uuid": tenant}
     return Device({"id": members["id"], **members, **own})

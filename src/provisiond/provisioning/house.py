@@ -10,6 +10,7 @@ from attrs import frozen
 
 from provisiond.identification.extract import Identifier
 from provisiond.plugins.problems import Problem
+from provisiond.provisioning.bulk import Bulk
 from provisiond.provisioning.changes import Changes
 from provisiond.provisioning.config_tree import ConfigTree
 from provisiond.provisioning.configs import Configs
@@ -146,6 +147,18 @@ class House:
             sightings=self.sightings,
             events=self.events,
             serial=serial,
+        )
+        self.bulk = Bulk(
+            device_store=stores.devices,
+            config_store=stores.configs,
+            devices=self.devices,
+            configs=self.configs,
+            directory=self.directory,
+            tree=self.tree,
+            sightings=self.sightings,
+            serial=serial,
+            threads=threads,
+            breathe=self.rendering.breathe,
         )
         self.contact = Contact(
             identifier=recognition,

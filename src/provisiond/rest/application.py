@@ -12,6 +12,7 @@ from zope.interface import implementer
 from provisiond.metrics import Metrics
 from provisiond.provisioning.house import House
 from provisiond.rest.answers import Answer
+from provisiond.rest.bulk import BulkResources
 from provisiond.rest.configs import ConfigResources
 from provisiond.rest.devices import DeviceResources
 from provisiond.rest.event_stream import EventResources
@@ -57,6 +58,7 @@ def routed(house: House, journal: Journal, metrics: Metrics, clock: Any) -> Rout
     router.add(PluginResources(house.plugins, house.packages))
     router.add(PackageResources(house.packages))
     router.add(InspectionResources(house.inspection, house.currencies, house.devices, journal))
+    router.add(BulkResources(house.bulk))
     router.add(TokenResources(house.tokens))
     router.add(TenantResources(house.tenants, house.directory))
     router.add(EventResources(house.event_log, clock, house.tokens.is_current))

@@ -7,7 +7,7 @@ import uuid
 from http import HTTPStatus
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -23,6 +23,7 @@ from provisiond.errors import (
     Unavailable,
 )
 from provisiond.logs import redacted
+from provisiond.provisioning.bulk_rows import WrongRows
 from provisiond.rest.answers import PROBLEM_TYPE, Answer
 
 log = Logger()
@@ -83,10 +84,24 @@ def problem_answer(status: int, sentence: str, accept: str, headers: dict[str, s
     return Answer(status=status, content=content, content_type="text/plain; charset=utf-8", headers=headers or {})
 
 
+def _wrong_rows_answer(error: WrongRows, accept: str) -> Answer:
+    """Return every wrong row that is told: a line each, or the member ``rows`` of problem+json."""
+    answer = problem_answer(400, error.sentence, accept)
+    rows = [{"row": row.number, "id": row.id, "message": redacted(row.sentence)} for row in error.rows]
+    if answer.content_type == PROBLEM_TYPE:
+        members = {**json.loads(answer.body()), "rows": rows, "wrong": error.total}
+        return evolve(answer, content=json.dumps(members).encode("ascii"))
+    lines = [f"row {row['row']}: {row['message']}" for row in rows]
+    more = [f"and {error.total - len(rows)} more"] if error.total > len(rows) else []
+    return evolve(answer, content="\n".join([redacted(error.summary), *lines, *more, ""]).encode("utf-8", "replace"))
+
+
 def answer_for(error: BaseException, accept: str) -> Answer:
     """Return the answer for anything that a handler raised; what nobody foresaw is logged and told by reference."""
     if isinstance(error, HttpProblem):
         return problem_answer(error.status, error.sentence, accept, error.headers)
+    if isinstance(error, WrongRows):
+        return _wrong_rows_answer(error, accept)
     if isinstance(error, ProvisiondError):
         status = status_of(error)
         if status != 500:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Any, Final, cast
 
@@ -74,14 +75,20 @@ async def _stream(request: Request, chunks: AsyncIterator[bytes]) -> None:
         whole = True
     except Exception:
         log.failure("an answer could not be finished, its connection is cut")
+        await _broken_off(request)
     finally:
         await _close(chunks)
-        if not pace.gone:
+        if whole and not pace.gone:
             request.unregisterProducer()
-            if whole:
-                request.finish()
-            else:
-                _cut(request)
+            request.finish()
+
+
+async def _broken_off(request: Request) -> None:
+    """Cut the connection, and return when it has gone: nobody must end in good order what is not whole."""
+    gone = request.notifyFinish()
+    _cut(request)
+    with contextlib.suppress(Exception):
+        await gone
 
 
 async def _room(request: Request, pace: Pace) -> None:
