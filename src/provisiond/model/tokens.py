@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
+from itertools import combinations
 from typing import Final
 
 _SPECIAL: Final = re.compile(r"([*#])")
+_UNKNOWN: Final = "\n"
+_UPDATE: Final = {"edit": "update"}
+_MEANINGS: Final[Sequence[Mapping[str, str]]] = [
+    dict(chosen)
+    for length in range(4)
+    for chosen in combinations((("me", _UNKNOWN), ("my_session", _UNKNOWN), *_UPDATE.items()), length)
+]
 
 
-def granted(patterns: Iterable[str], name: str, *, owner: str | None = None, session: str | None = None) -> bool:
-    """Tell whether an access list grants ``name``.
+def granted(patterns: Iterable[str], *names: str, owner: str | None = None, session: str | None = None) -> bool:
+    """Tell whether an access list grants something that goes by one or several names.
 
     :param patterns: ``*`` stands for any characters but ``.`` and ``#``, ``#`` for anything; a leading ``!`` denies and
         wins; ``me`` also matches the owner's id, ``my_session`` the session's, ``edit`` also ``update``.
-    :param name: required name, e.g. ``provd.dev_mgr.devices.read``.
+    :param names: required name, e.g. ``provd.dev_mgr.devices.read``; of several spellings of the same thing one must be
+        granted, and none denied.
     """
-    also = {"edit": "update"}
+    also = dict(_UPDATE)
     if owner:
         also["me"] = owner
     if session:
@@ -24,7 +33,7 @@ def granted(patterns: Iterable[str], name: str, *, owner: str | None = None, ses
     allowed = False
     for pattern in patterns:
         denies = pattern.startswith("!")
-        if _matches(pattern[1:] if denies else pattern, name, also):
+        if any(_matches(pattern[1:] if denies else pattern, name, also) for name in names):
             if denies:
                 return False
             allowed = True
@@ -32,17 +41,23 @@ def granted(patterns: Iterable[str], name: str, *, owner: str | None = None, ses
 
 
 def covered(patterns: Iterable[str], wanted: str) -> bool:
-    """Tell whether an access list grants everything that another pattern would grant.
+    """Tell whether an access list grants everything that another pattern would grant, whoever holds it.
 
-    Careful rather than complete: a pattern with ``*`` or ``#`` is covered only by itself, by ``#``, or by one that is
-    the beginning of it and ends in ``.#``. A pattern that denies grants nothing, so it is always covered.
+    Careful rather than complete: one pattern of the list must grant all of it; several that do so together do not
+    count. A pattern that denies grants nothing, so it is always covered. What the list denies is not looked at.
     """
+    if wanted.startswith("!"):
+        return True
     own = [pattern for pattern in patterns if not pattern.startswith("!")]
-    if wanted.startswith("!") or wanted in own or "#" in own:
-        return True
-    if any(each.endswith(".#") and "*" not in each and wanted.startswith(each[:-1]) for each in own):
-        return True
-    return _SPECIAL.search(wanted) is None and granted(own, wanted)
+    # Whatever fills a star takes part as a character that stands in no pattern: only a wildcard can have matched it.
+    spellings = [spelling.replace("*", _UNKNOWN) for spelling in _spellings(wanted)]
+    return any(each == wanted or all(_matches(each, spelling, _UPDATE) for spelling in spellings) for each in own)
+
+
+def _spellings(pattern: str) -> set[str]:
+    """Return the pattern with its words of a special meaning as they are and as what they may stand for."""
+    words = pattern.split(".")
+    return {".".join(meant.get(word, word) for word in words) for meant in _MEANINGS}
 
 
 def _matches(pattern: str, name: str, also: Mapping[str, str]) -> bool:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import re
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from attrs import frozen
-from twisted.internet.defer import Deferred
+from attrs import evolve
+from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.logger import Logger
 
-from provisiond.errors import InvalidInput, NotFound, Unauthorized
-from provisiond.model.tokens import granted
+from provisiond.errors import InvalidInput, NotFound, Unauthorized, Unavailable
+from provisiond.provisioning.holders import Holder
 from provisiond.provisioning.ports import Clock, Threads
-from provisiond.provisioning.serial import SharedRuns
+from provisiond.provisioning.serial import Serial, SharedRuns
+from provisiond.provisioning.token_hashes import decoy_hash, fast_hash, is_hash_of, slow_hash
 from provisiond.store.tokens import StoredToken
 
 log = Logger()
@@ -29,7 +27,9 @@ MAX_TOKEN_LENGTH = 256
 _CACHED = 2_000
 _USE_INTERVAL = 10.0
 _ACL = re.compile(r"!?[^\s!]{1,256}")
-_REFUSED = Unauthorized("Unauthorized")
+_LIST = ("tokens", "")
+_CHECKS_AT_ONCE = 2
+_CHECKS_WAITING = 200
 
 
 class StoredTokens(Protocol):
@@ -39,20 +39,6 @@ class StoredTokens(Protocol):
     async def insert(self, token: StoredToken) -> None: ...
     async def delete(self, token_id: str) -> bool: ...
     async def used(self, times: Mapping[str, float]) -> None: ...
-
-
-@frozen(kw_only=True)
-class Holder:
-    """Whoever showed a valid token."""
-
-    id: str
-    name: str
-    tenant_uuid: str
-    acl: tuple[str, ...]
-
-    def may(self, name: str) -> bool:
-        """Tell whether the token grants this ACL name."""
-        return granted(self.acl, name, owner=self.id, session=self.id)
 
 
 class Tokens:
@@ -70,18 +56,27 @@ class Tokens:
         self._clock = clock
         self._work_factor = work_factor
         self._tokens: dict[str, StoredToken] = {}
-        self._checked: OrderedDict[bytes, tuple[str, str]] = OrderedDict()
+        self._key = secrets.token_bytes(32)
+        self._checked: OrderedDict[bytes, str] = OrderedDict()
         self._checks: SharedRuns[bool] = SharedRuns()
-        self._used: dict[str, float] = {}
+        self._slots = DeferredSemaphore(_CHECKS_AT_ONCE)
+        self._serial = Serial()
+        self._last_used: dict[str, float] = {}
+        self._unwritten: dict[str, float] = {}
         self._planned: Any = None
 
     async def load(self) -> None:
         """Read the stored tokens; also after another process changed them."""
-        self._tokens = {token.id: token for token in await self._store.all()}
+        async with self._serial.holding(_LIST):
+            self._tokens = {token.id: token for token in await self._store.all()}
+            self._last_used = {key: value for key, value in self._last_used.items() if key in self._tokens}
 
     def list(self) -> tuple[StoredToken, ...]:
         """Return all tokens, oldest first, with the last use known."""
-        return tuple(self._tokens.values())
+        return tuple(evolve(each, last_used=self._last_used.get(each.id, each.last_used)) for each in self._stored())
+
+    def _stored(self) -> Iterable[StoredToken]:
+        return self._tokens.values()
 
     async def create(
         self, name: str, acl: Sequence[str], tenant_uuid: str, expires: float | None = None
@@ -119,8 +114,9 @@ class Tokens:
             created=self._clock.seconds(),
             expires=expires,
         )
-        await self._store.insert(token)
-        self._tokens[token.id] = token
+        async with self._serial.holding(_LIST):
+            await self._store.insert(token)
+            self._tokens[token.id] = token
         return token
 
     async def revoke(self, token_id: str) -> None:
@@ -129,22 +125,30 @@ class Tokens:
         :raises NotFound: when there is none with this id.
         """
         known = self._tokens.pop(token_id, None)
-        if not await self._store.delete(token_id) and known is None:
+        async with self._serial.holding(_LIST):
+            gone = await self._store.delete(token_id)
+            self._tokens.pop(token_id, None)
+        if not gone and known is None:
             raise NotFound(f'token "{token_id}"')
 
     async def authenticate(self, text: str | None) -> Holder:
         """Return who holds a token.
 
+        A wrong token takes as long as a right one that was not checked before, whether there is one with its id or not.
+
         :raises Unauthorized: when it is missing, malformed, unknown, wrong, revoked or expired.
+        :raises Unavailable: when too many tokens wait to be checked.
         """
-        token = self._named(text)
-        if text is None or token is None or not await self._is_right(text, token):
-            raise _REFUSED
+        token_id = _id_in(text)
+        if text is None or token_id is None:
+            raise Unauthorized("Unauthorized")
+        token = self._tokens.get(token_id)
+        right = await self._is_right(text, token.hash if token is not None else None)
         # The token may have been revoked while its hash was checked.
-        if token.id not in self._tokens:
-            raise _REFUSED
+        if token is None or not right or not self.is_current(token.id):
+            raise Unauthorized("Unauthorized")
         self._note_use(token.id)
-        return Holder(id=token.id, name=token.name, tenant_uuid=token.tenant_uuid, acl=token.acl)
+        return Holder(id=token.id, name=token.name, tenant_uuid=token.tenant_uuid, acl=token.acl, expires=token.expires)
 
     def is_current(self, token_id: str) -> bool:
         """Tell whether a token is neither revoked nor expired."""
@@ -152,40 +156,43 @@ class Tokens:
         return token is not None and (token.expires is None or token.expires > self._clock.seconds())
 
     def is_known(self, text: str) -> bool:
-        """Tell whether this token was checked before and found right."""
-        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() in self._checked
+        """Tell whether this token was checked before, found right, and is neither revoked nor expired."""
+        token_id = _id_in(text)
+        return token_id is not None and self.is_current(token_id) and fast_hash(text, self._key) in self._checked
 
     async def flush(self) -> None:
         """Write when tokens were last used."""
         if self._planned is not None:
             self._planned.cancel()
             self._planned = None
-        used, self._used = self._used, {}
+        used, self._unwritten = self._unwritten, {}
         if used:
             await self._store.used(used)
 
-    def _named(self, text: str | None) -> StoredToken | None:
-        parts = text.split("_", 2) if text is not None and len(text) <= MAX_TOKEN_LENGTH else []
-        token = self._tokens.get(parts[1]) if len(parts) == 3 and parts[0] == PREFIX else None
-        if token is not None and token.expires is not None and token.expires <= self._clock.seconds():
-            return None
-        return token
-
-    async def _is_right(self, text: str, token: StoredToken) -> bool:
-        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-        if self._checked.get(digest) == (token.id, token.hash):
+    async def _is_right(self, text: str, hashed: str | None) -> bool:
+        digest = fast_hash(text, self._key)
+        if hashed is not None and self._checked.get(digest) == hashed:
             self._checked.move_to_end(digest)
             return True
-        check = partial(self._threads.run, is_hash_of, token.hash, text)
-        if not await self._checks.run((digest, token.hash), check):
-            return False
-        self._checked[digest] = (token.id, token.hash)
-        if len(self._checked) > _CACHED:
-            self._checked.popitem(last=False)
-        return True
+        if len(self._slots.waiting) >= _CHECKS_WAITING:
+            raise Unavailable("too many tokens wait to be checked, try again later")
+        compared = hashed if hashed is not None else decoy_hash(self._work_factor)
+        right = await self._checks.run((digest, hashed), partial(self._check, compared, text))
+        if right and hashed is not None:
+            self._checked[digest] = hashed
+            if len(self._checked) > _CACHED:
+                self._checked.popitem(last=False)
+        return right
+
+    async def _check(self, hashed: str, text: str) -> bool:
+        await self._slots.acquire()
+        try:
+            return await self._threads.run(is_hash_of, hashed, text)
+        finally:
+            self._slots.release()
 
     def _note_use(self, token_id: str) -> None:
-        self._used[token_id] = self._clock.seconds()
+        self._last_used[token_id] = self._unwritten[token_id] = self._clock.seconds()
         if self._planned is None:
             self._planned = self._clock.callLater(_USE_INTERVAL, self._flush_now)
 
@@ -196,23 +203,6 @@ class Tokens:
         )
 
 
-def slow_hash(text: str, work_factor: int) -> str:
-    """Return a salted hash of a token: its parameters, salt and digest in one text. Blocks."""
-    salt = secrets.token_bytes(16)
-    return f"scrypt${work_factor}${_base64(salt)}${_base64(_digest(text, salt, work_factor))}"
-
-
-def is_hash_of(hashed: str, text: str) -> bool:
-    """Tell whether :func:`slow_hash` made ``hashed`` from this token, in a time that does not tell how near. Blocks."""
-    kind, work_factor, salt, digest = hashed.split("$")
-    made = _digest(text, base64.b64decode(salt), int(work_factor))
-    return kind == "scrypt" and hmac.compare_digest(made, base64.b64decode(digest))
-
-
-def _digest(text: str, salt: bytes, work_factor: int) -> bytes:
-    data = text.encode("utf-8", "surrogatepass")
-    return hashlib.scrypt(data, salt=salt, n=work_factor, r=8, p=1, maxmem=64 * 1024 * 1024)
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
+def _id_in(text: str | None) -> str | None:
+    parts = text.split("_", 2) if text is not None and len(text) <= MAX_TOKEN_LENGTH else []
+    return parts[1] if len(parts) == 3 and parts[0] == PREFIX else None

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Final
 
 from provisiond.errors import Unauthorized, Unavailable
+from provisiond.provisioning.holders import Holder
 from provisiond.provisioning.tenants import Scope, Tenants
-from provisiond.provisioning.tokens import Holder, Tokens
+from provisiond.provisioning.tokens import Tokens
 
 FAILURES: Final = 20
 WINDOW_SECONDS: Final = 60.0

@@ -17,8 +17,8 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from provisiond.errors import Unauthorized
 from provisiond.metrics import Metrics
+from provisiond.provisioning.holders import Holder
 from provisiond.provisioning.tenants import Scope
-from provisiond.provisioning.tokens import Holder
 from provisiond.rest.answers import MEDIA_TYPE, Answer
 from provisiond.rest.bodies import AnyBody, Body, RowsBody, parsed_body
 from provisiond.rest.gate import TokenGate

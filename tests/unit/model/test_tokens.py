@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provisiond.model.tokens import granted
+from provisiond.model.tokens import covered, granted
 
 READ = "provd.dev_mgr.devices.read"
 
@@ -116,3 +116,79 @@ def test_no_pattern_is_slow(wildcard: str) -> None:
     # A backtracking matcher would need longer than anybody waits.
     assert not granted([f"{wildcard}a" * 100 + f"{wildcard}b"], "a" * 300)
     assert granted([f"{wildcard}a" * 100 + wildcard], "a" * 300)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "names", "expected"),
+    [
+        (["a.b"], ["a.b", "a.t.b"], True),
+        (["a.t.b"], ["a.b", "a.t.b"], True),
+        (["a.c"], ["a.b", "a.t.b"], False),
+        # what is denied in one spelling is denied
+        (["#", "!a.b"], ["a.b", "a.t.b"], False),
+        (["#", "!a.t.b"], ["a.b", "a.t.b"], False),
+        (["#"], [], False),
+    ],
+)
+def test_several_spellings_of_one_thing(patterns: list[str], names: list[str], expected: bool) -> None:
+    assert granted(patterns, *names) is expected
+
+
+@pytest.mark.parametrize(
+    ("own", "wanted", "expected"),
+    [
+        (["#"], "#", True),
+        (["provd.#"], "#", False),
+        (["provd.#"], "provd.#", True),
+        (["provd.#"], "provd.dev_mgr.#", True),
+        (["provd.#"], "provd.*.read", True),
+        (["provd.#"], "provd", False),
+        (["provd.*"], "provd.#", False),
+        (["provd.*"], "provd.*", True),
+        (["provd.*"], "provd.a*b", True),
+        (["provd.a*"], "provd.*", False),
+        (["provd.*.read"], "provd.dev_mgr.read", True),
+        (["provd.*.read"], "provd.*.*", False),
+        (["provd.*.*"], "provd.*.read", True),
+        (["provd.#.read"], "provd.#.x.read", True),
+        (["provd.#.read"], "provd.#", False),
+        (["provd.a.read"], "provd.b.read", False),
+        ([], "provd.read", False),
+        ([], "!provd.read", True),
+        (["!provd.read"], "provd.read", False),
+        # words that mean more than they say
+        (["a.e*t"], "a.edit", False),
+        (["a.*"], "a.edit", True),
+        (["a.edit"], "a.edit", True),
+        (["a.edit"], "a.update", True),
+        (["a.update"], "a.edit", False),
+        (["a.m*"], "a.me", False),
+        (["a.me"], "a.me", True),
+        (["a.*.b"], "a.me.b", True),
+        (["a.my*"], "a.my_session", False),
+        (["a.#"], "a.me.my_session.edit", True),
+    ],
+)
+def test_what_may_be_handed_on(own: list[str], wanted: str, expected: bool) -> None:
+    assert covered(own, wanted) is expected
+
+
+@given(
+    st.lists(st.text("ab.*#", max_size=6), max_size=3),
+    st.text("ab.*#", max_size=6),
+    st.text("ab.#", max_size=8),
+)
+@settings(max_examples=600, deadline=None)
+def test_nothing_is_handed_on_that_is_not_had(own: list[str], wanted: str, name: str) -> None:
+    if covered(own, wanted) and granted([wanted], name):
+        assert granted(own, name)
+
+
+@given(st.lists(st.sampled_from(["me", "edit", "update", "x", "m*", "*", "#", "e*", "*e"]), min_size=1, max_size=3))
+@settings(max_examples=300, deadline=None)
+def test_a_holder_of_a_handed_on_word_gets_nothing_new(words: list[str]) -> None:
+    own = [".".join(words)]
+    for wanted in ("me.edit", "edit", "x.me", "edit.edit", "*.edit"):
+        if wanted != own[0] and covered(own, wanted):
+            for name in (wanted, wanted.replace("edit", "update"), wanted.replace("me", "somebody")):
+                assert not granted([wanted], name, owner="somebody") or granted(own, name)

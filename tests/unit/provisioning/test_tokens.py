@@ -4,7 +4,7 @@ import pytest
 from tests.support.provisioning import NOW, begin, run
 
 from provisiond.errors import InvalidInput, NotFound, Unauthorized
-from provisiond.provisioning.tokens import is_hash_of, slow_hash
+from provisiond.provisioning.token_hashes import is_hash_of, slow_hash
 
 
 def create(world, acl=("provd.#",), expires=None):
