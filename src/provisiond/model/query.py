@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -92,6 +92,7 @@ _SOME: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "$lt": _ordered(lambda value, operand: value < operand),
     "$le": _ordered(lambda value, operand: value <= operand),
 }
+SOME_OPERATORS: Final = frozenset(_SOME)
 _NONE: Final = {"$nin": "$in", "$ne": "$eq"}
 OPERATORS: Final = frozenset({*_SOME, *_NONE, "$exists"} - {"$eq"})
 
@@ -136,7 +137,8 @@ def values_at(document: Any, key: str) -> Iterator[Any]:
             yield each[last]
 
 
-def _holds(test: Test, found: list[Any]) -> bool:
+def holds(test: Test, found: Sequence[Any]) -> bool:
+    """Tell whether a test holds for the values that were found under its key."""
     if test.operator == "$exists":
         return bool(found) == bool(test.operand)
     if test.operator in _NONE:
@@ -150,7 +152,7 @@ def matches(selector: Selector, document: Mapping[str, Any]) -> bool:
     """Tell whether a document is selected."""
     for condition in selector.conditions:
         found = list(values_at(document, condition.key))
-        if not all(_holds(test, found) for test in condition.tests):
+        if not all(holds(test, found) for test in condition.tests):
             return False
     return True
 

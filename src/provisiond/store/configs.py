@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -14,25 +14,26 @@ from provisiond.model.config import Config
 from provisiond.model.query import Query
 from provisiond.store import feed
 from provisiond.store.database import Database
+from provisiond.store.listing import BATCH, Shape, Walk, as_document, as_text, walked
 from provisiond.store.schema import config_parents, configs
-from provisiond.store.selecting import BATCH, found, next_batch
+from provisiond.store.texts import column_text, column_value, document_text
+
+T = TypeVar("T")
 
 
 def _row(config: Config) -> dict[str, Any]:
-    x_type = config.document.get("X_type")
     return {
         "id": config.id,
-        "document": json.dumps(dict(config.document), default=dict),
-        "role": config.role,
-        "x_type": x_type if isinstance(x_type, str) else None,
+        "document": document_text(config.document),
+        "role": column_value(config.role),
+        "x_type": column_value(config.document.get("X_type")),
     }
 
 
 def _links(config: Config) -> list[dict[str, Any]]:
     return [
-        {"config_id": config.id, "position": position, "parent_id": parent}
+        {"config_id": config.id, "position": position, "parent_id": column_text(parent)}
         for position, parent in enumerate(config.parent_ids)
-        if "\0" not in parent
     ]
 
 
@@ -95,7 +96,9 @@ def _parents(connection: Connection) -> dict[str, tuple[str, ...]]:
 
 
 def _with_role(connection: Connection, role: str) -> list[Config]:
-    rows = connection.execute(select(configs.c.document).where(configs.c.role == role).order_by(configs.c.seq))
+    rows = connection.execute(
+        select(configs.c.document).where(configs.c.role == column_text(role)).order_by(configs.c.seq)
+    )
     return [Config(json.loads(row.document)) for row in rows]
 
 
@@ -156,17 +159,18 @@ class ConfigStore:
 
     async def find(self, query: Query) -> list[dict[str, Any]]:
         """Return the documents that a list shows."""
-        return await self._database.read(found, configs, query, None)
+        return await self._database.read(self._walk(query, as_document).all)
 
-    async def stream(self, query: Query) -> AsyncIterator[Sequence[dict[str, Any]]]:
-        """Yield the same as :meth:`find`, batch by batch; without ``sort`` memory does not grow with the list."""
-        if query.sort is not None or query.limit or query.skip:
-            yield await self.find(query)
-            return
-        after: int | None = 0
-        while after is not None:
-            batch, after = await self._database.read(next_batch, configs, query, None, after)
-            yield batch
+    def stream(self, query: Query) -> AsyncIterator[Sequence[dict[str, Any]]]:
+        """Yield the same as :meth:`find`, batch by batch; memory does not grow with the list."""
+        return walked(self._database, self._walk(query, as_document))
+
+    def texts(self, query: Query) -> AsyncIterator[Sequence[str]]:
+        """Yield the same as :meth:`stream`, each document as its compact JSON."""
+        return walked(self._database, self._walk(query, as_text))
+
+    def _walk(self, query: Query, shape: Shape[T]) -> Walk[T]:
+        return Walk(configs, query, None, shape, sqlite=self._database.is_sqlite)
 
     async def all(self) -> AsyncIterator[Sequence[Config]]:
         """Yield every config in the order they were created, batch by batch."""

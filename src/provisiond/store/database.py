@@ -40,7 +40,7 @@ class Database:
 
     def __init__(self, engine: Engine, call_back: CallsBack | None) -> None:
         self.engine = engine
-        self.dialect = engine.dialect.name
+        self.is_sqlite = engine.dialect.name == "sqlite"
         self._call_back = call_back
         self._writer = ThreadPoolExecutor(1, "store-writer")
         self._readers = ThreadPoolExecutor(4, "store-reader")
@@ -166,6 +166,18 @@ def _migrate(connection: Connection) -> None:
                 f"{scripts.get_current_head()}: install the newer version again, or restore a backup"
             )
     command.upgrade(settings, "head")
+
+
+def missing_file(url: str) -> Path | None:
+    """Return the file that a database would be made as, when it is one of SQLite and there is no such file yet."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return None
+    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+        return None
+    file = Path(parsed.database)
+    return None if file.exists() else file
 
 
 def open_database(url: str, call_back: CallsBack | None = None) -> Database:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -14,18 +14,19 @@ from provisiond.model.device import Device
 from provisiond.model.query import Query
 from provisiond.store import feed
 from provisiond.store.database import Database
-from provisiond.store.schema import devices
-from provisiond.store.selecting import BATCH, found, next_batch, without_tenant
+from provisiond.store.listing import BATCH, Shape, Walk, as_document, as_text, walked
+from provisiond.store.schema import DEVICE_TEXTS, devices
+from provisiond.store.selecting import without_tenant
+from provisiond.store.texts import column_value, document_text
 
-_COLUMNS: Final = ("mac", "ip", "sn", "uuid", "vendor", "model", "version", "plugin", "config", "tenant_uuid")
+T = TypeVar("T")
 
 
 def _row(device: Device) -> dict[str, Any]:
-    texts = {name: device.document.get(name) for name in _COLUMNS}
     return {
         "id": device.id,
-        "document": json.dumps(dict(device.document), default=dict),
-        **{name: value if isinstance(value, str) else None for name, value in texts.items()},
+        "document": document_text(device.document),
+        **{name: column_value(device.document.get(name)) for name in DEVICE_TEXTS},
         "configured": device.configured,
         "is_new": device.is_new,
     }
@@ -140,19 +141,19 @@ class DeviceStore:
 
         :param tenants: uuids of the tenants whose devices are seen; None: all.
         """
-        asked = query if tenants is None else without_tenant(query)
-        return await self._database.read(found, devices, asked, tenants)
+        return await self._database.read(self._walk(query, tenants, as_document).all)
 
-    async def stream(self, query: Query, tenants: Collection[str] | None) -> AsyncIterator[Sequence[dict[str, Any]]]:
-        """Yield the same as :meth:`find`, batch by batch; without ``sort`` memory does not grow with the list."""
-        if query.sort is not None or query.limit or query.skip:
-            yield await self.find(query, tenants)
-            return
+    def stream(self, query: Query, tenants: Collection[str] | None) -> AsyncIterator[Sequence[dict[str, Any]]]:
+        """Yield the same as :meth:`find`, batch by batch; memory does not grow with the list."""
+        return walked(self._database, self._walk(query, tenants, as_document))
+
+    def texts(self, query: Query, tenants: Collection[str] | None) -> AsyncIterator[Sequence[str]]:
+        """Yield the same as :meth:`stream`, each document as its compact JSON."""
+        return walked(self._database, self._walk(query, tenants, as_text))
+
+    def _walk(self, query: Query, tenants: Collection[str] | None, shape: Shape[T]) -> Walk[T]:
         asked = query if tenants is None else without_tenant(query)
-        after: int | None = 0
-        while after is not None:
-            batch, after = await self._database.read(next_batch, devices, asked, tenants, after)
-            yield batch
+        return Walk(devices, asked, tenants, shape, sqlite=self._database.is_sqlite)
 
     async def all(self) -> AsyncIterator[Sequence[Device]]:
         """Yield every device in the order they were created, batch by batch."""

@@ -8,9 +8,10 @@ from typing import Any
 from attrs import frozen
 from sqlalchemy import Connection, Table, delete, insert, select
 
+from provisiond.errors import InvalidInput
 from provisiond.store import feed
 from provisiond.store.database import Database
-from provisiond.store.schema import facts, parameters, tenants
+from provisiond.store.schema import devices, facts, parameters, tenants, tokens
 
 
 def _put(connection: Connection, table: Table, key: dict[str, Any], values: dict[str, Any]) -> None:
@@ -100,11 +101,24 @@ class TenantStore:
         self._changes.wake()
 
     async def delete(self, uuid: str) -> None:
-        """Forget a tenant; unknown ones are no error."""
+        """Forget a tenant with its tokens and parameters; unknown ones are no error.
 
-        def work(connection: Connection) -> None:
-            connection.execute(delete(tenants).where(tenants.c.uuid == uuid))
-            feed.note(connection, "tenant", uuid, "delete")
-
-        await self._database.write(work)
+        :raises InvalidInput: while it has devices, or tenants below it; nothing is changed then.
+        """
+        await self._database.write(_delete_tenant, uuid)
         self._changes.wake()
+
+
+def _delete_tenant(connection: Connection, uuid: str) -> None:
+    # The write comes first: from then on no other process changes what is looked at.
+    connection.execute(delete(tenants).where(tenants.c.uuid == uuid))
+    if connection.execute(select(devices.c.id).where(devices.c.tenant_uuid == uuid).limit(1)).first() is not None:
+        raise InvalidInput("the tenant has devices; move or delete them first")
+    if connection.execute(select(tenants.c.uuid).where(tenants.c.parent_uuid == uuid).limit(1)).first() is not None:
+        raise InvalidInput("the tenant has tenants below it")
+    revoked = connection.execute(select(tokens.c.id).where(tokens.c.tenant_uuid == uuid)).scalars().all()
+    connection.execute(delete(tokens).where(tokens.c.tenant_uuid == uuid))
+    feed.note_many(connection, "token", revoked, "delete")
+    connection.execute(delete(parameters).where(parameters.c.tenant_uuid == uuid))
+    feed.note(connection, "parameter", "provisioning_key", "delete")
+    feed.note(connection, "tenant", uuid, "delete")

@@ -1,170 +1,176 @@
-"""From the query language to SQL: exactly where SQL can say the same, else as a first sieve."""
+"""From the query language to SQL: exactly where SQL can say the same, else as a sieve that lets all selected pass.
+
+Members that have a column are compared there. For any other member the sieve looks for the member's name and value in
+the text of the document, which is always written in the same way; what passes is then tested by the reference.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 from attrs import evolve, frozen
-from sqlalchemy import ColumnElement, Connection, Select, Table, Text, false, func, select
+from sqlalchemy import Boolean, ColumnElement, Table, and_, false, func, literal_column, or_, select
 
-from provisiond.model.query import Condition, Query, Selector, Test, matches, projected, selected
+from provisiond.model.query import SOME_OPERATORS, Condition, Query, Selector, Test, holds
+from provisiond.store.schema import config_parents
+from provisiond.store.texts import column_text
 
-BATCH: Final = 500
-NEVER_EMPTY: Final = frozenset({"id", "mac", "ip", "tenant_uuid"})
+MAX_OPERANDS: Final = 5_000
+MAX_NEEDLES: Final = 50
+HIDDEN_COLUMNS: Final = frozenset({"seq", "document", "x_type"})
+COLUMN_OF: Final = {"X_type": "x_type"}
+Clause = ColumnElement[bool]
 
 
 @frozen(kw_only=True)
 class Plan:
-    """How a query is carried out.
+    """How documents are selected.
 
     :param clauses: conditions that every selected row meets.
     :param exact: whether the rows that meet them are exactly the selected ones.
     """
 
-    clauses: tuple[ColumnElement[bool], ...]
+    clauses: tuple[Clause, ...]
     exact: bool
 
 
-def _storable(value: Any) -> bool:
-    return isinstance(value, str) and "\0" not in value and _encodable(value)
+@frozen
+class _Part:
+    """What one test becomes: a clause or none, whether it says exactly the same, whether an index finds its rows."""
+
+    clause: Clause | None
+    exact: bool = False
+    indexed: bool = False
 
 
-def _encodable(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
+def _occurs(sqlite: bool, text: ColumnElement[Any], part: str) -> Clause:
+    return (func.instr(text, part) if sqlite else func.strpos(text, part)) > 0
 
 
-def _text_clause(column: ColumnElement[Any], test: Test) -> tuple[ColumnElement[bool] | None, bool]:
-    operand = test.operand
-    if test.operator == "$eq" and isinstance(operand, str):
-        return (column == operand, True) if _storable(operand) else (false(), True)
-    if test.operator == "$eq" and operand is None:
-        return column.is_(None), False
-    if test.operator == "$in" and len(operand) <= 5_000 and all(isinstance(each, str) for each in operand):
-        return column.in_([each for each in operand if _storable(each)]), True
-    return None, False
+def _texts(operands: Any) -> list[str]:
+    return [column_text(each) for each in operands if isinstance(each, str)]
 
 
-def _flag_clause(column: ColumnElement[Any], test: Test) -> tuple[ColumnElement[bool] | None, bool]:
-    if test.operator == "$eq" and isinstance(test.operand, bool | int) and test.operand in (0, 1):
-        return column.is_(bool(test.operand)), True
-    return None, False
+def _listed(column: ColumnElement[Any], test: Test) -> _Part:
+    if len(test.operand) > MAX_OPERANDS:
+        return _Part(None)
+    texts = _texts(test.operand)
+    only_texts = len(texts) == len(test.operand)
+    if test.operator == "$nin":
+        return _Part(or_(column.is_(None), column.not_in(texts)), only_texts)
+    inside = column.in_(texts)
+    return _Part(inside if only_texts else or_(inside, column.is_(None)), only_texts, only_texts)
 
 
-def _clauses(table: Table, condition: Condition) -> tuple[list[ColumnElement[bool]], bool]:
-    column = table.c.get(condition.key)
-    if column is None or condition.key in ("seq", "document", "x_type"):
-        return [], False
-    found: list[ColumnElement[bool]] = []
-    exact = True
+def _text_part(column: ColumnElement[Any], test: Test, sqlite: bool) -> _Part:
+    """Translate a test of a member with a text column, which is NULL for anything but a text, also for no member."""
+    if test.operator in ("$in", "$nin"):
+        return _listed(column, test)
+    if test.operator == "$exists":
+        return _Part(None if test.operand else column.is_(None))
+    if not isinstance(test.operand, str):
+        return _Part(None if test.operator == "$ne" else column.is_(None))
+    text = column_text(test.operand)
+    match test.operator:
+        case "$eq":
+            return _Part(column == text, True, True)
+        case "$ne":
+            return _Part(or_(column.is_(None), column != text), True)
+        case "$contains":
+            return _Part(or_(column.is_(None), _occurs(sqlite, column, text)))
+        case "$gt":
+            return _Part(column > text, True, True)
+        case "$ge":
+            return _Part(column >= text, True, True)
+        case "$lt":
+            return _Part(column < text, True, True)
+        case _:
+            return _Part(column <= text, True, True)
+
+
+def _flag_part(column: ColumnElement[Any], test: Test) -> _Part:
+    """Translate a test of a member that only the server sets; its column is false also when it is missing."""
+    true, missing, denied = holds(test, [True]), holds(test, []), holds(test, [False])
+    maybe_false = missing or denied
+    if true and maybe_false:
+        return _Part(None, missing and denied)
+    if true or maybe_false:
+        return _Part(column.is_(true), true or missing == denied, True)
+    return _Part(false(), True)
+
+
+def _encoded(value: Any) -> str:
+    return json.dumps(value)
+
+
+def _needles(name: str, operand: Any) -> list[str]:
+    """Return texts of which one stands in every document whose member ``name`` equals ``operand``."""
+    key = f"{_encoded(name)}:"
+    if operand is None or isinstance(operand, str):
+        return [key + _encoded(operand)]
+    if isinstance(operand, bool | int | float) and operand in (0, 1):
+        return [key + each for each in (("true", "1") if operand else ("false", "0", "-0"))]
+    return [key]
+
+
+def _document_clauses(document: ColumnElement[Any], key: str, test: Test, sqlite: bool) -> Iterator[Clause]:
+    """Yield what the text of a document meets when some value under ``key`` passes the test."""
+    if test.operator not in SOME_OPERATORS and not (test.operator == "$exists" and test.operand):
+        return
+    *steps, last = key.split(".")
+    for step in steps:
+        yield _occurs(sqlite, document, f"{_encoded(step)}:")
+    needles = [f"{_encoded(last)}:"]
+    if test.operator == "$eq":
+        needles = _needles(last, test.operand)
+    elif test.operator == "$in" and len(test.operand) <= MAX_NEEDLES:
+        needles = [needle for each in test.operand for needle in _needles(last, each)]
+    yield or_(false(), *(_occurs(sqlite, document, needle) for needle in needles))
+    if test.operator == "$contains" and isinstance(test.operand, str):
+        yield _occurs(sqlite, document, _encoded(test.operand)[1:-1])
+
+
+def _parts(table: Table, condition: Condition, sqlite: bool) -> Iterator[_Part]:
+    name = COLUMN_OF.get(condition.key, condition.key)
+    column = table.c.get(name)
+    if column is not None and (condition.key in COLUMN_OF or name not in HIDDEN_COLUMNS):
+        for test in condition.tests:
+            flag = isinstance(column.type, Boolean)
+            yield _flag_part(column, test) if flag else _text_part(column, test, sqlite)
+        return
     for test in condition.tests:
-        make = _text_clause if isinstance(column.type, Text) or condition.key == "id" else _flag_clause
-        clause, same = make(column, test)
-        exact = exact and same
-        if clause is not None:
-            found.append(clause)
-    return found, exact
+        if condition.key == "parent_ids" and test.operator == "$contains" and isinstance(test.operand, str):
+            children = select(config_parents.c.config_id).where(config_parents.c.parent_id == column_text(test.operand))
+            yield _Part(table.c.id.in_(children), False, True)
+        else:
+            clauses = list(_document_clauses(table.c.document, condition.key, test, sqlite))
+            yield _Part(and_(*clauses) if clauses else None)
 
 
-def planned(table: Table, selector: Selector, tenants: Collection[str] | None) -> Plan:
+def _tenant_clause(table: Table, tenants: Collection[str], visible: bool) -> Clause:
+    column: ColumnElement[Any] = table.c.tenant_uuid
+    if visible and len(tenants) == 1:
+        return column == column_text(next(iter(tenants)))
+    # Most devices are often of one tenant: its index must not be taken where another finds fewer rows, or keeps order.
+    return func.coalesce(column, literal_column("''")).in_(_texts(tenants))
+
+
+def planned(table: Table, query: Query, tenants: Collection[str] | None, *, sqlite: bool) -> Plan:
     """Return how rows of ``table`` are selected.
 
     :param tenants: tenants whose devices are seen, or None for tables and callers without tenants.
+    :param sqlite: True for SQLite, False for PostgreSQL.
     """
-    clauses: list[ColumnElement[bool]] = []
-    exact = True
-    for condition in selector.conditions:
-        found, same = _clauses(table, condition)
-        clauses.extend(found)
-        exact = exact and same
+    parts = [part for condition in query.selector.conditions for part in _parts(table, condition, sqlite)]
+    clauses = [part.clause for part in parts if part.clause is not None]
     if tenants is not None:
-        clauses.append(table.c.tenant_uuid.in_(list(tenants)))
-    return Plan(clauses=tuple(clauses), exact=exact)
+        clauses.append(_tenant_clause(table, tenants, query.sort != "id" and not any(part.indexed for part in parts)))
+    return Plan(clauses=tuple(clauses), exact=all(part.exact for part in parts))
 
 
 def without_tenant(query: Query) -> Query:
     """Return the query without a condition on ``tenant_uuid``, which the caller's scope overrules."""
     kept = tuple(each for each in query.selector.conditions if each.key != "tenant_uuid")
     return evolve(query, selector=Selector(kept))
-
-
-def _ordered(statement: Select[Any], table: Table, query: Query) -> Select[Any]:
-    if query.sort is None:
-        return statement.order_by(table.c.seq)
-    column = table.c[query.sort]
-    key: ColumnElement[Any] = column if query.sort in NEVER_EMPTY else func.coalesce(column, "")
-    direction = key.desc().nulls_last() if query.descending else key.asc().nulls_first()
-    return statement.order_by(direction, table.c.seq)
-
-
-def _sorts_in_sql(table: Table, query: Query) -> bool:
-    if query.sort is None:
-        return True
-    column = table.c.get(query.sort)
-    return column is not None and (isinstance(column.type, Text) or query.sort == "id") and query.sort != "document"
-
-
-def _documents(rows: Sequence[Any]) -> Iterator[dict[str, Any]]:
-    for row in rows:
-        yield json.loads(row.document)
-
-
-def statement_for(table: Table, query: Query, plan: Plan) -> Select[Any]:
-    """Return the statement of a query that SQL can carry out completely."""
-    statement = _ordered(select(table.c.document).where(*plan.clauses), table, query)
-    if query.skip:
-        statement = statement.offset(query.skip)
-    if query.limit:
-        statement = statement.limit(query.limit)
-    elif query.skip:
-        statement = statement.limit(2**62)
-    return statement
-
-
-def found(connection: Connection, table: Table, query: Query, tenants: Collection[str] | None) -> list[dict[str, Any]]:
-    """Return the documents that a list shows."""
-    plan = planned(table, query.selector, tenants)
-    if plan.exact and _sorts_in_sql(table, query):
-        rows = connection.execute(statement_for(table, query, plan)).all()
-        return [projected(document, query.fields) for document in _documents(rows)]
-    statement = select(table.c.document).where(*plan.clauses).order_by(table.c.seq)
-    result = connection.execution_options(yield_per=BATCH).execute(statement)
-    kept = (document for document in _documents_of(result) if matches(query.selector, document))
-    try:
-        return selected(_bounded(kept, query), query)
-    finally:
-        # A page may be full before the last row was read; PostgreSQL keeps a cursor open until then.
-        result.close()
-
-
-def _documents_of(result: Any) -> Iterator[dict[str, Any]]:
-    for row in result:
-        yield json.loads(row.document)
-
-
-def _bounded(documents: Iterator[Mapping[str, Any]], query: Query) -> Iterator[Mapping[str, Any]]:
-    """Stop reading as soon as an unsorted page is full."""
-    if query.sort is not None or not query.limit:
-        yield from documents
-        return
-    for count, document in enumerate(documents, 1):
-        yield document
-        if count >= query.skip + query.limit:
-            return
-
-
-def next_batch(
-    connection: Connection, table: Table, query: Query, tenants: Collection[str] | None, after: int
-) -> tuple[list[dict[str, Any]], int | None]:
-    """Return the next selected documents of an unsorted, unlimited list, and where to go on; None at the end."""
-    plan = planned(table, query.selector, tenants)
-    statement = select(table.c.seq, table.c.document).where(*plan.clauses, table.c.seq > after)
-    rows = connection.execute(statement.order_by(table.c.seq).limit(BATCH)).all()
-    kept = (document for document in _documents(rows) if plan.exact or matches(query.selector, document))
-    documents = [projected(document, query.fields) for document in kept]
-    return documents, rows[-1].seq if len(rows) == BATCH else None
