@@ -19,6 +19,7 @@ from provisiond.metrics import Metrics
 from provisiond.packages.archives import FIRMWARE_LIMITS
 from provisiond.packages.downloads import Downloads, Mirror
 from provisiond.packages.firmware.service import FirmwarePackages
+from provisiond.packages.kept_archives import KeptArchives
 from provisiond.packages.plugins import PluginPackages
 from provisiond.packages.repositories import Repositories, Repository
 from provisiond.packages.web import WebClient
@@ -102,6 +103,7 @@ class Parts:
                 log.warn("{sentence}", sentence=sentence)
         await self.registry.start()
         await self.house.start(self.host, self.http_port)
+        await self.archives.load()
 
     async def stop(self) -> None:
         """Write what is pending and end the workers."""
@@ -158,6 +160,11 @@ def _archives(
         plugins_dir=state / "plugins",
         cache_dir=settings.general.cache_dir,
         repositories=repositories,
+        kept=KeptArchives(
+            state / "repositories" / "archives",
+            settings.general.cache_dir,
+            signed=bool(settings.general.repository_keys),
+        ),
         downloads=downloads,
         check=registry.check,
         load=registry.load,

@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 
 from provisiond.errors import PluginProblem
 from provisiond.packages.downloads import Downloads
+from provisiond.packages.kept_archives import KeptArchives
 from provisiond.packages.plugins import PluginPackages
 from provisiond.packages.repositories import Repositories, Repository
 from provisiond.packages.web import WebClient
@@ -39,10 +40,12 @@ class PluginWorld:
             pins=lambda: self.pins,
             keys=keys,
         )
+        self.kept = KeptArchives(root / "state" / "repositories" / "archives", self.cache_dir, signed=bool(keys))
         self.packages = PluginPackages(
             plugins_dir=self.plugins_dir,
             cache_dir=self.cache_dir,
             repositories=self.repositories,
+            kept=self.kept,
             downloads=Downloads(web, run_inline, self.clock),
             check=self._check,
             load=self._load,

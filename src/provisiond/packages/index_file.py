@@ -9,7 +9,8 @@ from typing import Any
 
 from attrs import field, frozen
 
-from provisiond.errors import PackageProblem
+from provisiond.errors import InvalidInput, PackageProblem
+from provisiond.model.package_metadata import PackageMetadata, parse_metadata
 from provisiond.packages.digests import DIGEST_LENGTHS
 from provisiond.packages.plugin_archive import checked_info, is_plugin_id
 from provisiond.packages.problems import RepositoryProblem
@@ -33,6 +34,7 @@ class IndexEntry:
     :param size: bytes of the archive.
     :param digests: ``sha1`` and ``sha256`` -> lower-case hex, at least one of them.
     :param document: the whole entry.
+    :param metadata: author, changes, documentation, icon and the like, as in ``plugin-info``.
     """
 
     plugin_id: str
@@ -44,6 +46,7 @@ class IndexEntry:
     size: int
     digests: Mapping[str, str]
     document: Mapping[str, Any] = field(repr=False)
+    metadata: PackageMetadata = field(factory=PackageMetadata, repr=False)
 
     def localized(self, locale: str | None) -> dict[str, Any]:
         """Return the entry for REST: without ``filename``, the description in this locale, the others removed.
@@ -116,6 +119,10 @@ def _entry(plugin_id: str, document: object, repository: str) -> IndexEntry:
     filename = document.get("filename")
     if not isinstance(filename, str):
         raise PackageProblem("filename must be a text")
+    try:
+        metadata = parse_metadata(document)
+    except InvalidInput as problem:
+        raise PackageProblem(problem.sentence) from None
     return IndexEntry(
         plugin_id=plugin_id,
         repository=repository,
@@ -126,6 +133,7 @@ def _entry(plugin_id: str, document: object, repository: str) -> IndexEntry:
         size=size,
         digests=_digests(document),
         document=document,
+        metadata=metadata,
     )
 
 

@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from provisiond.model.operation import OperationProgress
+from provisiond.model.versions import version_key
 from provisiond.packages.downloads import Downloads
 from provisiond.packages.index_file import IndexEntry
+from provisiond.packages.kept_archives import KeptArchives
 from provisiond.packages.partial import remove_partials
 from provisiond.packages.plugin_trees import PluginTrees
 from provisiond.packages.problems import (
@@ -19,7 +21,7 @@ from provisiond.packages.problems import (
     UnknownPackage,
     disk_sentence,
 )
-from provisiond.packages.repositories import Repositories
+from provisiond.packages.repositories import Repositories, RepositoryState
 from provisiond.packages.running import ThreadRunner
 
 CheckTree = Callable[[Path, str], Awaitable[object]]
@@ -33,6 +35,7 @@ class PluginPackages:
 
     :param plugins_dir: ``<plugins_dir>/<id>/`` are the installed plugins.
     :param cache_dir: where archives are kept.
+    :param kept: which versions were installed before.
     :param repositories: what can be installed.
     :param downloads: how archives are fetched.
     :param check: loads a tree aside and raises PluginProblem when that fails.
@@ -48,6 +51,7 @@ class PluginPackages:
         plugins_dir: Path,
         cache_dir: Path,
         repositories: Repositories,
+        kept: KeptArchives,
         downloads: Downloads,
         check: CheckTree,
         load: LoadPlugin,
@@ -57,6 +61,7 @@ class PluginPackages:
     ) -> None:
         self._cache_dir = cache_dir
         self._repositories = repositories
+        self._kept = kept
         self._downloads = downloads
         self._check = check
         self._load = load
@@ -64,6 +69,25 @@ class PluginPackages:
         self._cache_plugin = cache_plugin
         self._trees = PluginTrees(plugins_dir, now)
         self._busy: dict[str, str] = {}
+
+    async def load(self) -> None:
+        """Read what earlier updates and installations have left, at the start; nothing is fetched."""
+        await self._repositories.load()
+        await self._run(self._kept.load)
+
+    def repositories(self) -> tuple[RepositoryState, ...]:
+        """Return how each repository is doing, the one that counts most first."""
+        return self._repositories.states()
+
+    def versions(self) -> Mapping[str, tuple[IndexEntry, ...]]:
+        """Return plugin id -> every version that can be installed: what counts first, what only the cache has last."""
+        plugin_ids = sorted({*self.installable(), *self._kept.plugins()})
+        found = {plugin_id: self._versions(plugin_id) for plugin_id in plugin_ids}
+        return {plugin_id: entries for plugin_id, entries in found.items() if entries}
+
+    def offers(self, plugin_id: str, version: str | None = None) -> bool:
+        """Tell whether a plugin, or this version of it, can be installed."""
+        return self._found(plugin_id, version) is not None
 
     def installable(self) -> Mapping[str, IndexEntry]:
         """Return plugin id -> what would be installed."""
@@ -82,6 +106,7 @@ class PluginPackages:
         if self._cache_dir.is_dir():
             done += [f"the incomplete download {name} was removed" for name in remove_partials(self._cache_dir)]
         done += [f"the incomplete index {name} was removed" for name in self._repositories.recover()]
+        done += [f"the incomplete note {name} was removed" for name in self._kept.recover()]
         return done
 
     async def update(self, progress: OperationProgress) -> None:
@@ -92,7 +117,7 @@ class PluginPackages:
         """Refuse an update of the list that cannot begin now; see :meth:`Repositories.check_update`."""
         self._repositories.check_update()
 
-    def check_install(self, plugin_id: str) -> IndexEntry:
+    def check_install(self, plugin_id: str, version: str | None = None) -> IndexEntry:
         """Return what :meth:`install` would install.
 
         :raises UnknownPackage: when no repository offers it.
@@ -102,9 +127,9 @@ class PluginPackages:
         self._check_idle(plugin_id)
         if self.is_installed(plugin_id):
             raise AlreadyInstalled(f"the plugin {plugin_id} is already installed")
-        return self._entry(plugin_id)
+        return self._entry(plugin_id, version)
 
-    def check_upgrade(self, plugin_id: str) -> IndexEntry:
+    def check_upgrade(self, plugin_id: str, version: str | None = None) -> IndexEntry:
         """Return what :meth:`upgrade` would install.
 
         :raises UnknownPackage: when it is not installed, or no repository offers it.
@@ -113,7 +138,7 @@ class PluginPackages:
         self._check_idle(plugin_id)
         if not self.is_installed(plugin_id):
             raise UnknownPackage(f"the plugin {plugin_id[:128]} is not installed")
-        return self._entry(plugin_id)
+        return self._entry(plugin_id, version)
 
     def check_uninstall(self, plugin_id: str) -> None:
         """Refuse to uninstall.
@@ -125,12 +150,13 @@ class PluginPackages:
         if not self.is_installed(plugin_id):
             raise UnknownPackage(f"the plugin {plugin_id[:128]} is not installed")
 
-    async def install(self, plugin_id: str, progress: OperationProgress) -> None:
+    async def install(self, plugin_id: str, progress: OperationProgress, version: str | None = None) -> None:
         """Put a plugin in place; loading it is left to the caller. On failure nothing is there.
 
+        :param version: None for the one that counts.
         :raises PackageProblem: as :meth:`check_install` says, and when the archive cannot be fetched or is refused.
         """
-        entry = self.check_install(plugin_id)
+        entry = self.check_install(plugin_id, version)
         self._busy[plugin_id] = "installed"
         try:
             tree = await self._unpacked(entry, progress)
@@ -139,19 +165,20 @@ class PluginPackages:
             except OSError as error:
                 await self._run(self._trees.discard, tree)
                 raise InstallationProblem(f"{plugin_id} cannot be put in place: {disk_sentence(error)}") from error
-            await self._drop_archive(entry)
+            await self._keep_or_drop(entry)
         finally:
             self._idle(plugin_id)
 
-    async def upgrade(self, plugin_id: str, progress: OperationProgress) -> None:
-        """Put the offered version of an installed plugin in its place, a greater, lower or the same one, and load it.
+    async def upgrade(self, plugin_id: str, progress: OperationProgress, version: str | None = None) -> None:
+        """Put another version of an installed plugin in its place, a greater, lower or the same one, and load it.
 
         The new tree is loaded aside before. On failure the old one is untouched, or put back and loaded again.
 
+        :param version: None for the one that counts.
         :raises PackageProblem: as :meth:`check_upgrade` says, and when the archive cannot be fetched or is refused.
         :raises PluginProblem: when the new version does not load.
         """
-        entry = self.check_upgrade(plugin_id)
+        entry = self.check_upgrade(plugin_id, version)
         self._busy[plugin_id] = "upgraded"
         try:
             tree = await self._unpacked(entry, progress)
@@ -165,7 +192,7 @@ class PluginPackages:
                     raise InstallationProblem(f"{plugin_id} cannot be replaced: {disk_sentence(error)}") from error
                 raise
             await self._load_or_roll_back(plugin_id)
-            await self._drop_archive(entry)
+            await self._keep_or_drop(entry)
         finally:
             self._idle(plugin_id)
 
@@ -197,11 +224,26 @@ class PluginPackages:
     def _idle(self, plugin_id: str) -> None:
         self._busy.pop(plugin_id, None)
 
-    def _entry(self, plugin_id: str) -> IndexEntry:
-        entry = self.installable().get(plugin_id)
+    def _entry(self, plugin_id: str, version: str | None) -> IndexEntry:
+        entry = self._found(plugin_id, version)
         if entry is None:
-            raise UnknownPackage(f"no repository offers the plugin {plugin_id[:128]}")
+            which = "" if version is None else f" in version {version[:64]}"
+            raise UnknownPackage(f"no repository offers the plugin {plugin_id[:128]}{which}")
         return entry
+
+    def _found(self, plugin_id: str, version: str | None) -> IndexEntry | None:
+        if version is None:
+            return self.installable().get(plugin_id)
+        return next((entry for entry in self._versions(plugin_id) if entry.version == version), None)
+
+    def _versions(self, plugin_id: str) -> tuple[IndexEntry, ...]:
+        offered = self._repositories.versions(plugin_id)
+        known = {entry.version for entry in offered}
+        former = [each for each in self._kept.entries(plugin_id) if each.version not in known]
+        allowed = sorted(
+            filter(self._repositories.allows, former), key=lambda entry: version_key(entry.version), reverse=True
+        )
+        return (*offered, *allowed)
 
     def _abandon(self, plugin_id: str, tree: Path) -> None:
         self._trees.roll_back(plugin_id)
@@ -226,7 +268,12 @@ class PluginPackages:
             raise
         return await self._run(self._trees.unpack, archive, entry.plugin_id, entry.version)
 
-    async def _drop_archive(self, entry: IndexEntry) -> None:
-        if not self._cache_plugin():
+    async def _keep_or_drop(self, entry: IndexEntry) -> None:
+        """Leave the archive in the cache, noted as the way back to this version, or remove it."""
+        if self._cache_plugin():
+            # the plugin is in place already: a full disk only costs the note
+            with contextlib.suppress(InstallationProblem):
+                await self._run(self._kept.note, entry)
+        else:
             with contextlib.suppress(OSError):
                 await self._run((self._cache_dir / entry.filename).unlink, missing_ok=True)

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from typing import Literal
 
 from attrs import field, frozen
 
 from provisiond.errors import InvalidInput, PackageProblem
 from provisiond.model.operation import OperationProgress
 from provisiond.model.versions import version_key
-from provisiond.packages.bodies import Writer
-from provisiond.packages.index_file import MAX_INDEX_SIZE, IndexEntry
-from provisiond.packages.network_problems import RefusedByServer
+from provisiond.packages.index_fetching import Fetched, IndexFetching
+from provisiond.packages.index_file import IndexEntry
 from provisiond.packages.problems import AlreadyRunning, RepositoryProblem
 from provisiond.packages.repository_copy import IndexCopy, IndexNote, KeptIndex
 from provisiond.packages.running import ThreadRunner
-from provisiond.packages.signatures import MAX_SIGNATURE_SIZE, SIGNATURE_SUFFIX, public_key
+from provisiond.packages.signatures import public_key
 from provisiond.packages.urls import public_url
-from provisiond.packages.web import Answer, WebClient
+from provisiond.packages.web import WebClient
 
-INDEX_NAME = "plugins.db"
 DEFAULT_NAME = "default"
 DEFAULT_PRIORITY = 500
 TOTAL_SECONDS = 300.0
@@ -32,7 +30,7 @@ class Repository:
     """Where plugins come from.
 
     :param name: ``default`` for the one of ``plugin_server``.
-    :param url: http, https or file URL of a directory; None when ``plugin_server`` is not set.
+    :param url: http, https, ftp or file URL of a directory; None when ``plugin_server`` is not set.
     :param priority: of several that have a plugin the one with the greatest counts.
     """
 
@@ -62,6 +60,15 @@ class RepositoryState:
     problem: str | None
     left_out: tuple[str, ...]
 
+    @property
+    def state(self) -> Literal["ok", "stale", "broken", "unasked"]:
+        """``ok``; ``stale``: the last update failed, the former index is in use; ``broken``: there is no index to use;
+        ``unasked``: there was no update yet.
+        """
+        if self.problem is None:
+            return "unasked" if self.updated is None else "ok"
+        return "broken" if self.updated is None else "stale"
+
 
 class Repositories:
     """The repositories of this server.
@@ -88,14 +95,13 @@ class Repositories:
     ) -> None:
         self._directory = directory
         self._sources = sources
-        self._web = web
         self._run = run
         self._now = now
         self._pins = pins
         self._keys = tuple(public_key(key) for key in keys)
-        self._total_seconds = total_seconds
+        self._fetching = IndexFetching(web, run, now, total_seconds)
         self._kept: dict[str, KeptIndex] = {}
-        self._problems: dict[str, str] = {}
+        self._problems: dict[str, tuple[str | None, str]] = {}
         self._updating = False
 
     async def load(self) -> None:
@@ -105,7 +111,7 @@ class Repositories:
             try:
                 kept = await self._run(copy.load, self._keys)
             except PackageProblem as problem:
-                self._problems[source.name] = problem.sentence
+                self._problems[source.name] = (source.url, problem.sentence)
             else:
                 if kept is not None:
                     self._kept[source.name] = kept
@@ -143,7 +149,7 @@ class Repositories:
                     self._kept[source.name] = await self._updated(source, progress)
                     self._problems.pop(source.name, None)
                 except PackageProblem as problem:
-                    self._problems[source.name] = problem.sentence
+                    self._problems[source.name] = (source.url, problem.sentence)
             if all(source.name in self._problems for source in sources):
                 raise RepositoryProblem("; ".join(self._told(source.name) for source in sources))
             return self.states()
@@ -168,12 +174,29 @@ class Repositories:
                     chosen[plugin_id] = (source.priority, entry)
         return {plugin_id: chosen[plugin_id][1] for plugin_id in sorted(chosen)}
 
+    def versions(self, plugin_id: str) -> tuple[IndexEntry, ...]:
+        """Return every entry of a plugin that its pin allows, the one that counts first."""
+        wanted = self._pins().get(plugin_id)
+        found = [
+            (source.priority, version_key(entry.version), entry)
+            for source in self._ordered()
+            if wanted in (None, source.name)
+            and (kept := self._usable(source)) is not None
+            and (entry := kept.index.entries.get(plugin_id)) is not None
+        ]
+        return tuple(entry for _, _, entry in sorted(found, key=lambda each: each[:2], reverse=True))
+
+    def allows(self, entry: IndexEntry) -> bool:
+        """Tell whether the pin of an entry's plugin names the repository that it came from, or there is none."""
+        return self._pins().get(entry.plugin_id, entry.repository) == entry.repository
+
     def base_url(self, entry: IndexEntry) -> str | None:
         """Return the address of an entry's repository, or None when it is not set any more."""
         return next((source.url for source in self._sources() if source.name == entry.repository), None)
 
     def _told(self, name: str) -> str:
-        return self._problems[name] if len(self._sources()) == 1 else f"{name}: {self._problems[name]}"
+        sentence = self._problems[name][1]
+        return sentence if len(self._sources()) == 1 else f"{name}: {sentence}"
 
     def _ordered(self) -> list[Repository]:
         return sorted(self._sources(), key=lambda source: -source.priority)
@@ -187,13 +210,15 @@ class Repositories:
 
     def _state(self, source: Repository) -> RepositoryState:
         kept = self._usable(source)
+        # what was wrong at another address is no longer of interest
+        url, sentence = self._problems.get(source.name, (None, None))
         return RepositoryState(
             name=source.name,
             url=public_url(source.url) if source.url else None,
             priority=source.priority,
             updated=kept.note.fetched if kept else None,
             entries=len(kept.index.entries) if kept else 0,
-            problem=self._problems.get(source.name),
+            problem=sentence if url == source.url else None,
             left_out=kept.index.left_out if kept else (),
         )
 
@@ -201,76 +226,18 @@ class Repositories:
         url = _directory_url(source.url or "")
         copy = IndexCopy(self._directory, source.name)
         kept = self._usable(source)
-        fetched = await self._fetched(f"{url}{INDEX_NAME}", kept.note if kept else None, progress)
+        fetched = await self._fetching.index(url, kept.note if kept else None, progress)
         if fetched is None and kept is not None:
             return await self._run(copy.touch, kept, self._now())
-        data, etag, last_modified = fetched or (b"", None, None)
-        signature = await self._signature(url)
-        note = IndexNote(url=url, fetched=self._now(), etag=etag, last_modified=last_modified, signature=signature)
-        return await self._run(copy.save, data, note, self._keys)
-
-    async def _fetched(
-        self, url: str, note: IndexNote | None, progress: OperationProgress
-    ) -> tuple[bytes, str | None, str | None] | None:
-        """Return content, entity tag and time of the index, or None when the kept one is still current."""
-        if url.startswith("file:"):
-            data = await self._run(_read_local, url, MAX_INDEX_SIZE)
-            progress.advance(len(data))
-            return data, None, None
-        headers: dict[str, str] = {}
-        if note is not None and note.etag:
-            headers["If-None-Match"] = note.etag
-        if note is not None and note.last_modified:
-            headers["If-Modified-Since"] = note.last_modified
-        content = _Content(MAX_INDEX_SIZE, progress)
-        answer = await self._web.get(url, content.open, headers=headers, decode=True, total=self._total_seconds)
-        if answer.status == 304:
-            return None
-        if answer.status != 200:
-            raise RepositoryProblem(f"{public_url(url)} answers with status {answer.status}")
-        return content.data(), answer.headers.get("etag"), answer.headers.get("last-modified")
-
-    async def _signature(self, url: str) -> str | None:
-        if not self._keys:
-            return None
-        name = f"{url}{INDEX_NAME}{SIGNATURE_SUFFIX}"
-        if name.startswith("file:"):
-            data = await self._run(_read_local, name, MAX_SIGNATURE_SIZE)
-            return data.decode("ascii", "replace")
-        content = _Content(MAX_SIGNATURE_SIZE, None)
-        try:
-            await self._web.get(name, content.open, total=self._total_seconds)
-        except RefusedByServer:
-            return None
-        return content.data().decode("ascii", "replace")
-
-
-class _Content:
-    """Collects a small file, and refuses a large one."""
-
-    def __init__(self, limit: int, progress: OperationProgress | None) -> None:
-        self._limit = limit
-        self._progress = progress
-        self._pieces: list[bytes] = []
-        self._size = 0
-
-    async def open(self, answer: Answer) -> Writer:
-        self._check(answer.length or 0)
-        return self._write
-
-    async def _write(self, data: bytes) -> None:
-        self._size += len(data)
-        self._check(self._size)
-        self._pieces.append(data)
-        if self._progress is not None:
-            self._progress.advance(len(data))
-
-    def _check(self, size: int) -> None:
-        if size > self._limit:
-            raise RepositoryProblem(f"the index or its signature is larger than {self._limit:,} bytes")
-
-    def data(self) -> bytes:
-        return b"".join(self._pieces)
+        fetched = fetched or Fetched(b"")
+        note = IndexNote(
+            url=url,
+            fetched=self._now(),
+            etag=fetched.etag,
+            last_modified=fetched.last_modified,
+            signature=await self._fetching.signature(url) if self._keys else None,
+        )
+        return await self._run(copy.save, fetched.data, note, self._keys)
 
 
 def _is_newer(entry: IndexEntry, other: IndexEntry) -> bool:
@@ -279,15 +246,3 @@ def _is_newer(entry: IndexEntry, other: IndexEntry) -> bool:
 
 def _directory_url(url: str) -> str:
     return url if url.endswith("/") else f"{url}/"
-
-
-def _read_local(url: str, limit: int) -> bytes:
-    path = Path(unquote(urlsplit(url).path))
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(limit + 1)
-    except OSError as error:
-        raise RepositoryProblem(f"{public_url(url)} cannot be read: {error.strerror}") from None
-    if len(data) > limit:
-        raise RepositoryProblem(f"{public_url(url)} is larger than {limit:,} bytes")
-    return data

@@ -9,7 +9,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from provisiond.errors import PluginProblem
+from provisiond import __version__
+from provisiond.errors import InvalidInput, PluginProblem
+from provisiond.model.package_metadata import parse_metadata
+from provisiond.model.versions import version_key
 from provisiond.plugins.values import PluginInfo
 from provisiond.sdk import API_VERSION
 
@@ -88,11 +91,16 @@ def parse_manifest(data: bytes) -> PluginInfo:
         checked = _Manifest.model_validate(document)
     except ValidationError as error:
         raise PluginProblem(f"plugin-info: {_sentences(error)}") from None
+    try:
+        metadata = parse_metadata(document)
+    except InvalidInput as problem:
+        raise PluginProblem(f"plugin-info: {problem.sentence}") from None
     return PluginInfo(
         version=checked.version,
         description=checked.description,
         capabilities=checked.capabilities,
         api=checked.api,
+        metadata=metadata,
         document=document,
     )
 
@@ -100,8 +108,14 @@ def parse_manifest(data: bytes) -> PluginInfo:
 def check_api(info: PluginInfo) -> None:
     """Refuse a plugin that this server cannot host.
 
-    :raises PluginProblem: for a legacy plugin, and for one written for a newer SDK.
+    :raises PluginProblem: for a legacy plugin, and for one written for a newer SDK or a newer server.
     """
+    minimum = info.metadata.min_server_version
+    if minimum and version_key(__version__) < version_key(minimum):
+        raise PluginProblem(
+            f"the plugin needs version {minimum} or later of the server, this is {__version__}: "
+            "upgrade the server or install an older plugin"
+        )
     if info.api is None:
         raise PluginProblem("legacy plugins are not supported yet by this version")
     if info.api > API_VERSION:

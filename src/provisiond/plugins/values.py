@@ -11,6 +11,7 @@ from typing import Any
 from attrs import field, frozen
 
 from provisiond.identification.rules import Rule
+from provisiond.model.package_metadata import PackageMetadata
 
 _CONTENT_TYPES: Mapping[str, str] = MappingProxyType(
     {
@@ -79,6 +80,7 @@ class PluginInfo:
     :param capabilities: keyed ``Vendor, Model, Version``.
     :param api: version of the SDK that the plugin was written for; None for legacy plugins.
     :param document: the whole file, in its own order.
+    :param metadata: author, changes, documentation, icon and the like.
     """
 
     version: str
@@ -86,6 +88,7 @@ class PluginInfo:
     capabilities: Mapping[str, Mapping[str, Any]] = field(converter=_frozen_mapping)
     api: int | None
     document: Mapping[str, Any] = field(converter=_frozen_mapping)
+    metadata: PackageMetadata = field(factory=PackageMetadata)
 
     def localized(self, locale: str | None) -> dict[str, Any]:
         """Return the file's content for REST: ``description`` in this locale, the other languages removed.

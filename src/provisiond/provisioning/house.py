@@ -28,6 +28,7 @@ from provisiond.provisioning.inspection import Inspection
 from provisiond.provisioning.operations import Operations, StoredOperations
 from provisiond.provisioning.packages import Packages, PackageService
 from provisiond.provisioning.parameters import Parameters
+from provisiond.provisioning.plugin_use import PluginUse
 from provisiond.provisioning.plugins import Hosting, PluginArchives, Plugins
 from provisiond.provisioning.ports import (
     Clock,
@@ -103,7 +104,7 @@ class House:
         self._around = around
         clock, threads, host = around.clock, around.threads, around.host
         rendered = around.state_dir / "rendered"
-        serial, changes = Serial(), Changes()
+        serial, changes, use = Serial(), Changes(), PluginUse()
         recognition = Recognition(around.identifier)
         self.events = Events()
         self.directory = Directory()
@@ -184,10 +185,11 @@ class House:
             operations=self.operations,
             parameters=self.parameters,
             events=self.events,
+            use=use,
         )
         self.inspection = Inspection(self.directory, self.tree, self.rendering, self.fetches, threads, clock)
         self.currencies = Currencies(self.directory, self.rendering, self.fetches, clock)
-        self.packages = Packages(host, around.packages, self.operations, self.parameters)
+        self.packages = Packages(host, around.packages, self.operations, self.parameters, use)
         self.synchronization = Synchronization(
             directory=self.directory,
             flattening=self.flattening,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ from provisiond.provisioning.directory import Directory
 from provisiond.provisioning.events import Events, PluginChanged
 from provisiond.provisioning.operations import Operations
 from provisiond.provisioning.parameters import Parameters
+from provisiond.provisioning.plugin_use import PluginUse
 from provisiond.provisioning.ports import PluginHost
 from provisiond.provisioning.rendering import Rendering
 from provisiond.store.operations import StoredOperation
@@ -90,6 +92,7 @@ class Plugins:
         operations: Operations,
         parameters: Parameters,
         events: Events,
+        use: PluginUse,
     ) -> None:
         self._host = host
         self._archives = archives
@@ -100,7 +103,8 @@ class Plugins:
         self._operations = operations
         self._parameters = parameters
         self._events = events
-        self._busy: set[str] = set()
+        self._use = use
+        self._updating = False
 
     # What there is
 
@@ -198,12 +202,9 @@ class Plugins:
         :raises InProgress: while it is being installed or upgraded.
         """
         self._installed(plugin_id)
-        self._take(plugin_id)
-        try:
+        with self._use.alone(plugin_id):
             await self._archives.uninstall(plugin_id)
             await self._host.unload(plugin_id)
-        finally:
-            self._busy.discard(plugin_id)
         self.changed([plugin_id], "uninstalled")
 
     async def reload(self, plugin_id: str) -> None:
@@ -214,11 +215,8 @@ class Plugins:
         :raises PluginProblem: when it does not load.
         """
         self._installed(plugin_id)
-        self._take(plugin_id)
-        try:
+        with self._use.alone(plugin_id):
             await self._load(plugin_id, "reloaded")
-        finally:
-            self._busy.discard(plugin_id)
 
     def changed(self, plugin_ids: Iterable[str], action: str) -> None:
         """Let rules, files and listeners follow a change of the loaded plugins."""
@@ -275,25 +273,28 @@ class Plugins:
     async def _begin(
         self, word: str, plugin_id: str, label: str, work: Callable[[OperationProgress], Any]
     ) -> StoredOperation:
-        self._take(plugin_id)
+        held = ExitStack()
+        held.enter_context(self._use.alone(plugin_id) if plugin_id else self._update_alone())
 
         async def whole(progress: OperationProgress) -> None:
-            try:
+            with held:
                 await work(progress)
-            finally:
-                self._busy.discard(plugin_id)
 
         try:
             return await self._operations.start(f"{RESOURCE}/{word}", whole, label)
         except BaseException:
-            self._busy.discard(plugin_id)
+            held.close()
             raise
 
-    def _take(self, plugin_id: str) -> None:
-        if plugin_id in self._busy:
-            what = f'plugin "{plugin_id}" is being installed or upgraded' if plugin_id else "an update is running"
-            raise InProgress(f"{what} already")
-        self._busy.add(plugin_id)
+    @contextmanager
+    def _update_alone(self) -> Iterator[None]:
+        if self._updating:
+            raise InProgress("an update is running already")
+        self._updating = True
+        try:
+            yield
+        finally:
+            self._updating = False
 
     def _offered(self, plugin_id: str) -> None:
         if plugin_id not in self._archives.installable():

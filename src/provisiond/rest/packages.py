@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from provisiond.provisioning.packages import Packages
 from provisiond.rest.answers import NO_CONTENT, Answer, links
-from provisiond.rest.bodies import IdBody
+from provisiond.rest.bodies import AnyBody, IdBody
 from provisiond.rest.operations import begun
 from provisiond.rest.routing import Call, route
 
@@ -42,6 +42,18 @@ class PackageResources:
     async def install(self, call: Call) -> Answer:
         """Begin to install a package, also one that is installed."""
         return begun(call, await self._packages.install(call.arguments["plugin"], call.body_as(IdBody).id))
+
+    @route(
+        "POST",
+        f"{PATH}/install_all",
+        f"{ACL}.install_all.create",
+        "Install every package of a plugin that is not installed in its present version (ours)",
+        body=AnyBody,
+        statuses={**BEGUN, 400: "In progress."},
+    )
+    async def install_all(self, call: Call) -> Answer:
+        """Begin to install all packages."""
+        return begun(call, await self._packages.install_all(call.arguments["plugin"]))
 
     @route(
         "POST",

@@ -18,6 +18,7 @@ from twisted.trial.unittest import TestCase
 from provisiond.errors import PackageProblem
 from provisiond.model.operation import OperationProgress, format_progress
 from provisiond.packages.downloads import Downloads
+from provisiond.packages.kept_archives import KeptArchives
 from provisiond.packages.plugins import PluginPackages
 from provisiond.packages.problems import CorruptedFile, RepositoryProblem
 from provisiond.packages.repositories import Repositories, Repository
@@ -49,6 +50,7 @@ class RepositoryTests(TestCase):
             plugins_dir=self.root / "plugins",
             cache_dir=self.root / "cache",
             repositories=self.repositories,
+            kept=KeptArchives(self.root / "repositories" / "archives", self.root / "cache", signed=False),
             downloads=Downloads(self.web, deferToThread, reactor, pauses=(0.01,)),
             check=self.check,
             load=self.load,

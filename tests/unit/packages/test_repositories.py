@@ -138,3 +138,54 @@ def test_the_user_part_of_an_address_is_never_shown(tmp_path: Path) -> None:
     world = PluginWorld(tmp_path, [secret])
     assert "secret" not in repr(secret)
     assert "secret" not in repr(world.repositories.states())
+
+
+def listed(world: PluginWorld, plugin_id: str = "a") -> list[tuple[str, str]]:
+    return [(entry.version, entry.repository) for entry in world.packages.versions().get(plugin_id, ())]
+
+
+def test_every_version_that_can_be_had_is_listed_the_one_that_counts_first(tmp_path: Path) -> None:
+    stable, testing = channel(tmp_path, "stable", a="1.9"), channel(tmp_path, "testing", a="1.10", d="1")
+    world = PluginWorld(tmp_path, [stable, testing])
+    update(world)
+    assert listed(world) == [("1.10", "testing"), ("1.9", "stable")]
+    world.sources = [Repository(name="stable", url=stable.url, priority=900), testing]
+    assert listed(world) == [("1.9", "stable"), ("1.10", "testing")]
+    world.pins = {"a": "testing", "d": "stable"}
+    assert listed(world) == [("1.10", "testing")]
+    assert listed(world, "d") == []
+    assert world.packages.offers("a", "1.10")
+    assert not world.packages.offers("a", "1.9")
+    assert not world.packages.offers("d")
+
+
+def test_the_state_of_a_repository_says_what_is_in_use(tmp_path: Path) -> None:
+    stable, testing = channel(tmp_path, "stable", a="1"), channel(tmp_path, "testing", b="1")
+    lost = Repository(name="lost", url=(tmp_path / "lost").as_uri())
+    world = PluginWorld(tmp_path, [stable, testing, lost])
+    assert {state.name: state.state for state in world.packages.repositories()} == dict.fromkeys(
+        ("stable", "testing", "lost"), "unasked"
+    )
+    update(world)
+    (tmp_path / "testing/plugins.db").write_bytes(b"<html>")
+    update(world)
+    states = {state.name: state for state in world.packages.repositories()}
+    assert {name: state.state for name, state in states.items()} == {
+        "stable": "ok",
+        "testing": "stale",
+        "lost": "broken",
+    }
+    assert "is not there" in (states["lost"].problem or "")
+    assert "not valid JSON" in (states["testing"].problem or "")
+    # what was wrong elsewhere is not shown any more
+    world.sources[2] = Repository(name="lost", url=(tmp_path / "found").as_uri())
+    assert [state.state for state in world.packages.repositories() if state.name == "lost"] == ["unasked"]
+
+
+def test_a_user_part_of_an_address_is_never_shown(tmp_path: Path) -> None:
+    world = PluginWorld(
+        tmp_path, [Repository(name="private", url="https://alice:secret@example.org/plugins/?k=secret")]
+    )
+    [state] = world.packages.repositories()
+    assert state.url == "https://example.org/plugins/"
+    assert "secret" not in repr((state, world.sources))

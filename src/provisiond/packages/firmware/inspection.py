@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from attrs import frozen
+from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
 
 from provisiond.model.operation import OperationProgress
 from provisiond.packages.downloads import Downloads
@@ -28,6 +29,7 @@ from provisiond.packages.urls import public_url
 from provisiond.packages.web import Answer
 
 CACHE_DIRECTORY = "var/cache"
+PARALLEL_CHECKS = 4
 OK, DEAD, DIFFERS, MANUAL, UNREACHABLE = "ok", "dead", "differs", "manual", "unreachable"
 
 
@@ -56,7 +58,7 @@ class FirmwareInspection:
     :param plugins_dir: ``<plugins_dir>/<id>/`` are the installed plugins.
     :param downloads: how files are fetched.
     :param run: runs blocking work in a thread.
-    :param scratch: an existing directory for files that are only looked at.
+    :param scratch: a directory of its own for files that are only looked at; made when needed.
     """
 
     def __init__(self, *, plugins_dir: Path, downloads: Downloads, run: ThreadRunner, scratch: Path) -> None:
@@ -101,27 +103,26 @@ class FirmwareInspection:
             shown.update(cached=False, problem=problem.sentence)
         return shown
 
-    async def take_manual_file(self, plugin_id: str, name: str, source: Path) -> None:
-        """Put a file that the administrator brings into the plugin's cache; ``source`` stays.
+    async def take_manual_file(self, plugin_id: str, name: str, content: bytes) -> None:
+        """Put a file that the administrator brings into the plugin's cache.
 
         :param name: its name in the cache.
         :raises UnknownPackage: when no package of the plugin wants a file of this name.
         :raises CorruptedFile: when it is not the wanted file.
         :raises InstallationProblem: when it cannot be stored.
         """
-        await self._run(self._take, plugin_id, name, source)
+        await self._run(self._take, plugin_id, name, content)
 
-    def _take(self, plugin_id: str, name: str, source: Path) -> None:
+    def _take(self, plugin_id: str, name: str, content: bytes) -> None:
         definitions = read_definitions(self._plugins_dir / plugin_id)
         file = next((file for file in definitions.files.values() if file.wanted.name == name), None)
         if file is None:
             raise UnknownPackage(f"no package of {plugin_id} wants a file named {name[:80]!r}")
-        file.wanted.check(source)
         target = self._plugins_dir / plugin_id / CACHE_DIRECTORY / name
         partial = target.with_name(f".{uuid.uuid4().hex}.part")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, partial)
+            partial.write_bytes(content)
             file.wanted.check(partial)
             os.replace(partial, target)
         except OSError as error:
@@ -131,19 +132,39 @@ class FirmwareInspection:
         self._downloads.known.remember(target, file.wanted)
 
     async def check_links(
-        self, plugin_id: str, *, whole: bool = False, tell: Callable[[LinkState], None] = lambda state: None
+        self,
+        plugin_id: str,
+        *,
+        whole: bool = False,
+        begin: Callable[[int], None] = lambda count: None,
+        tell: Callable[[LinkState], None] = lambda state: None,
     ) -> list[LinkState]:
-        """Ask every server of a plugin's files whether it still has them.
+        """Ask every server of a plugin's files whether it still has them, several at once.
 
         :param whole: download every file and compare its digest; otherwise only the announced size is compared.
+        :param begin: told the number of files.
         :param tell: told each state as it is known.
         """
         definitions = await self._run(read_definitions, self._plugins_dir / plugin_id)
-        states = []
-        for file in definitions.files.values():
-            states.append(await self.check_file(file, whole=whole))
-            tell(states[-1])
-        return states
+        files = tuple(definitions.files.values())
+        begin(len(files))
+        slots = DeferredSemaphore(PARALLEL_CHECKS)
+
+        async def checked(file: FirmwareFile) -> LinkState:
+            async with slots:
+                state = await self.check_file(file, whole=whole)
+            tell(state)
+            return state
+
+        work = [Deferred.fromCoroutine(checked(file)) for file in files]
+        return list(await gatherResults(work, consumeErrors=True))
+
+    def recover(self) -> list[str]:
+        """Remove what a check left that was killed, at the start; return one sentence if there was anything. Blocks."""
+        if not self._scratch.exists():
+            return []
+        shutil.rmtree(self._scratch)
+        return ["files of an interrupted check of firmware links were removed"]
 
     async def check_file(self, file: FirmwareFile, *, whole: bool = False) -> LinkState:
         """Ask a file's server whether it still has it; see :meth:`check_links`."""
@@ -184,7 +205,7 @@ class FirmwareInspection:
 
     async def _fetch(self, file: FirmwareFile) -> None:
         directory = self._scratch / uuid.uuid4().hex
-        await self._run(directory.mkdir)
+        await self._run(directory.mkdir, parents=True)
         try:
             await self._downloads.fetch(
                 file.wanted, directory, lambda: OperationProgress(end=file.wanted.size), room=1, mirrored=False

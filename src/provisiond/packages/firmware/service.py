@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
 from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
@@ -14,14 +13,14 @@ from provisiond.model.operation import OperationProgress
 from provisiond.model.versions import version_key
 from provisiond.packages.archives import FIRMWARE_LIMITS, ArchiveLimits
 from provisiond.packages.downloads import Downloads
-from provisiond.packages.firmware.definitions import Definitions, FirmwarePackage, read_definitions
+from provisiond.packages.firmware.definitions import FirmwarePackage, read_definitions
+from provisiond.packages.firmware.ordering import State, ordered
 from provisiond.packages.firmware.placing import Place, build
-from provisiond.packages.firmware.records import Records, read_records
+from provisiond.packages.firmware.records import read_records
 from provisiond.packages.firmware.work import MAX_SECONDS, Work
 from provisiond.packages.partial import remove_partials
 from provisiond.packages.problems import (
     AlreadyRunning,
-    DefinitionProblem,
     InstallationProblem,
     UnknownPackage,
     disk_sentence,
@@ -32,14 +31,6 @@ from provisiond.packages.urls import Credentials
 log = Logger()
 CACHE_DIRECTORY = "var/cache"
 ROOT_DIRECTORY = "var/tftpboot"
-
-
-@frozen
-class _State:
-    """What is known of one plugin's packages."""
-
-    definitions: Definitions
-    records: Records
 
 
 class FirmwarePackages:
@@ -77,6 +68,19 @@ class FirmwarePackages:
         self._locks: dict[str, DeferredLock] = {}
         self._busy: set[tuple[str, str]] = set()
         self._stopping = False
+
+    async def has_packages(self, plugin_id: str) -> bool:
+        """Tell whether a plugin defines packages, rightly or wrongly, or has installed ones."""
+        state = await self._run(self._state, plugin_id)
+        return bool(state.definitions.packages or state.definitions.disabled or state.records.packages)
+
+    async def check_package(self, plugin_id: str, package_id: str) -> None:
+        """Return when a package can be installed, as far as its definition goes.
+
+        :raises UnknownPackage: when the plugin does not define it.
+        :raises DefinitionProblem: when it is defined wrongly.
+        """
+        ordered(await self._run(self._state, plugin_id), package_id)
 
     async def installable(self, plugin_id: str, locale: str | None = None) -> dict[str, dict[str, Any]]:
         """Return package id -> ``version``, ``description`` in a locale, and ``dsize`` in bytes."""
@@ -182,9 +186,9 @@ class FirmwarePackages:
         """Make unpacking that is going on end soon, with a failure; to be called when the server ends."""
         self._stopping = True
 
-    def _state(self, plugin_id: str) -> _State:
+    def _state(self, plugin_id: str) -> State:
         plugin = self._plugins_dir / plugin_id
-        return _State(read_definitions(plugin), read_records(plugin))
+        return State(read_definitions(plugin), read_records(plugin))
 
     def _place(self, plugin_id: str) -> Place:
         return Place(self._plugins_dir / plugin_id, self._root_of(plugin_id))
@@ -207,7 +211,7 @@ class FirmwarePackages:
 
     async def _install(self, plugin_id: str, package_id: str, progress: OperationProgress) -> None:
         state = await self._run(self._state, plugin_id)
-        packages = _in_order(state, package_id)
+        packages = ordered(state, package_id)
         downloading = progress.part("download")
         installing = progress.part("install", started=False)
         try:
@@ -259,28 +263,3 @@ class FirmwarePackages:
         former = installed.get(package.id)
         is_explicit = package.id == wanted_id or (former is not None and former.is_explicit)
         return [*built.notes, *place.install(package, built, installed, is_explicit=is_explicit)]
-
-
-def _in_order(state: _State, package_id: str) -> list[FirmwarePackage]:
-    """Return the package after those that it depends on and that are not installed.
-
-    :raises UnknownPackage: when it is not defined.
-    :raises DefinitionProblem: when it is defined wrongly.
-    """
-    packages: Mapping[str, FirmwarePackage] = state.definitions.packages
-    if package_id in state.definitions.disabled:
-        raise DefinitionProblem(
-            f"the package {package_id} cannot be installed: {state.definitions.disabled[package_id]}"
-        )
-    if package_id not in packages:
-        raise UnknownPackage(f"there is no package {package_id[:100]}")
-    ordered: list[FirmwarePackage] = []
-
-    def add(package: FirmwarePackage) -> None:
-        for depended in package.depends:
-            if depended not in state.records.packages and packages[depended] not in ordered:
-                add(packages[depended])
-        ordered.append(package)
-
-    add(packages[package_id])
-    return ordered
