@@ -1,0 +1,160 @@
+"""Plugins, their packages, their problems."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from provisiond.client.faces import Asked, Resource, Way
+from provisiond.client.messages import Conversation, Request, checked, path
+from provisiond.client.operations import begun
+from provisiond.client.parameters import parameters_of
+from provisiond.client.values import Operation, Parameter
+
+MANAGER: Final = "/pg_mgr"
+SERVICE: Final = f"{MANAGER}/install"
+Rows = dict[str, dict[str, Any]]
+
+
+class Plugins(Resource[Way]):
+    """Plugins: offered, installed, loaded."""
+
+    @Asked
+    def loaded(self) -> Conversation[list[str]]:
+        """Return the ids of the plugins that work."""
+        answer = yield Request(method="GET", path=f"{MANAGER}/plugins")
+        return sorted(checked(answer).member("plugins"))
+
+    @Asked
+    def info(self, plugin_id: str) -> Conversation[dict[str, Any]]:
+        """Return what a loaded plugin says of itself: ``version``, ``description``, ``capabilities``.
+
+        :raises NotFound: when it is not loaded.
+        """
+        answer = yield Request(method="GET", path=f"{MANAGER}/plugins" + path(plugin_id, "info"))
+        return dict(checked(answer).member("plugin_info"))
+
+    @Asked
+    def installed(self) -> Conversation[Rows]:
+        """Return every plugin on disk by id; the member ``problem`` tells what does not work."""
+        answer = yield Request(method="GET", path=f"{SERVICE}/installed")
+        return dict(checked(answer).member("pkgs"))
+
+    @Asked
+    def installable(self) -> Conversation[Rows]:
+        """Return every plugin that the repositories offer, by id."""
+        answer = yield Request(method="GET", path=f"{SERVICE}/installable")
+        return dict(checked(answer).member("pkgs"))
+
+    @Asked
+    def problems(self) -> Conversation[list[dict[str, Any]]]:
+        """Return what is wrong with plugins."""
+        answer = yield Request(method="GET", path=f"{MANAGER}/problems")
+        return list(checked(answer).member("problems"))
+
+    @Asked
+    def update(self) -> Conversation[Operation]:
+        """Begin to ask the repositories what they offer.
+
+        :raises Refused: when no repository is set, or an update is running.
+        """
+        return begun((yield Request(method="POST", path=f"{SERVICE}/update", document={})))
+
+    @Asked
+    def install(self, plugin_id: str) -> Conversation[Operation]:
+        """Begin to install a plugin.
+
+        :raises Refused: when it is not offered, installed already, or being installed.
+        """
+        return begun((yield Request(method="POST", path=f"{SERVICE}/install", document={"id": plugin_id})))
+
+    @Asked
+    def upgrade(self, plugin_id: str) -> Conversation[Operation]:
+        """Begin to install the offered version over the installed one.
+
+        :raises Refused: when it is not offered, not installed, or being installed.
+        """
+        return begun((yield Request(method="POST", path=f"{SERVICE}/upgrade", document={"id": plugin_id})))
+
+    @Asked
+    def uninstall(self, plugin_id: str) -> Conversation[None]:
+        """Remove a plugin; its devices keep its name.
+
+        :raises Refused: when it is not installed, or being installed.
+        """
+        checked((yield Request(method="POST", path=f"{SERVICE}/uninstall", document={"id": plugin_id})))
+
+    @Asked
+    def reload(self, plugin_id: str) -> Conversation[None]:
+        """Load an installed plugin again.
+
+        :raises Refused: when it is not installed, or does not load.
+        """
+        checked((yield Request(method="POST", path=f"{MANAGER}/reload", document={"id": plugin_id})))
+
+    @Asked
+    def parameters(self, plugin_id: str) -> Conversation[list[Parameter]]:
+        """Return the parameters of a plugin.
+
+        :raises NotFound: when it is not loaded, or has none.
+        """
+        answer = yield Request(method="GET", path=f"{MANAGER}/plugins" + path(plugin_id, "configure"))
+        return parameters_of(answer)
+
+    @Asked
+    def set_parameter(self, plugin_id: str, name: str, value: Any) -> Conversation[None]:
+        """Set a parameter of a plugin; None unsets it.
+
+        :raises Refused: when the value is.
+        """
+        place = f"{MANAGER}/plugins" + path(plugin_id, "configure", name)
+        checked((yield Request(method="PUT", path=place, document={"param": {"value": value}})))
+
+
+class Packages(Resource[Way]):
+    """Firmware and languages of one plugin."""
+
+    @Asked
+    def installed(self, plugin_id: str) -> Conversation[Rows]:
+        """Return the installed packages of a plugin, by id.
+
+        :raises NotFound: when the plugin is not loaded, or has no packages.
+        """
+        answer = yield Request(method="GET", path=_service(plugin_id, "installed"))
+        return dict(checked(answer).member("pkgs"))
+
+    @Asked
+    def installable(self, plugin_id: str) -> Conversation[Rows]:
+        """Return the packages that a plugin offers, by id.
+
+        :raises NotFound: when the plugin is not loaded, or has no packages.
+        """
+        answer = yield Request(method="GET", path=_service(plugin_id, "installable"))
+        return dict(checked(answer).member("pkgs"))
+
+    @Asked
+    def install(self, plugin_id: str, package: str) -> Conversation[Operation]:
+        """Begin to install a package, also one that is installed.
+
+        :raises Refused: when there is no such package, or it is being installed.
+        """
+        return begun((yield Request(method="POST", path=_service(plugin_id, "install"), document={"id": package})))
+
+    @Asked
+    def upgrade(self, plugin_id: str, package: str) -> Conversation[Operation]:
+        """Begin to install the present version of an installed package.
+
+        :raises Refused: when it is not installed, or being installed.
+        """
+        return begun((yield Request(method="POST", path=_service(plugin_id, "upgrade"), document={"id": package})))
+
+    @Asked
+    def uninstall(self, plugin_id: str, package: str) -> Conversation[None]:
+        """Remove the files of a package.
+
+        :raises Refused: when it is not installed.
+        """
+        checked((yield Request(method="POST", path=_service(plugin_id, "uninstall"), document={"id": package})))
+
+
+def _service(plugin_id: str, word: str) -> str:
+    return f"{MANAGER}/plugins" + path(plugin_id, "install", word)

@@ -1,0 +1,40 @@
+"""Everything that a client offers."""
+
+from __future__ import annotations
+
+from provisiond.client.access import Tenants, Tokens
+from provisiond.client.configs import Configs
+from provisiond.client.devices import Devices
+from provisiond.client.events import Events
+from provisiond.client.faces import Asked, Face, Resource, Way
+from provisiond.client.inspection import Inspection
+from provisiond.client.messages import Conversation, Request, checked
+from provisiond.client.operations import Operations
+from provisiond.client.parameters import Parameters
+from provisiond.client.plugins import Packages, Plugins
+
+
+class Resources(Resource[Way]):
+    """The resources of the API.
+
+    :ivar packages: firmware and languages of plugins.
+    :ivar inspection: what phones are served.
+    """
+
+    def __init__(self, face: Face) -> None:
+        super().__init__(face)
+        self.devices: Devices[Way] = Devices(face)
+        self.configs: Configs[Way] = Configs(face)
+        self.plugins: Plugins[Way] = Plugins(face)
+        self.packages: Packages[Way] = Packages(face)
+        self.parameters: Parameters[Way] = Parameters(face)
+        self.operations: Operations[Way] = Operations(face)
+        self.tokens: Tokens[Way] = Tokens(face)
+        self.tenants: Tenants[Way] = Tenants(face)
+        self.events: Events[Way] = Events(face)
+        self.inspection: Inspection[Way] = Inspection(face)
+
+    @Asked
+    def status(self) -> Conversation[dict[str, object]]:
+        """Return the state of the server."""
+        return checked((yield Request(method="GET", path="/status"))).document
