@@ -40,11 +40,15 @@ class Wire(StringTransport):
     """A transport that tells whether it was cut."""
 
     aborted = False
+    half_closed = False
     cut: Callable[[], None]
 
     def abortConnection(self) -> None:  # noqa: N802
         self.aborted = True
         self.cut()
+
+    def loseWriteConnection(self) -> None:  # noqa: N802
+        self.half_closed = True
 
 
 class Connection:

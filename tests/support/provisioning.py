@@ -273,8 +273,9 @@ class MemoryParameters:
 
 
 class MemoryTenants:
-    def __init__(self) -> None:
+    def __init__(self, devices: MemoryDevices | None = None) -> None:
         self.rows: dict[str, Tenant] = {}
+        self._devices = devices
 
     async def all(self) -> Sequence[Tenant]:
         return list(self.rows.values())
@@ -283,6 +284,9 @@ class MemoryTenants:
         self.rows[tenant.uuid] = tenant
 
     async def delete(self, tenant_uuid: str) -> None:
+        devices = self._devices.rows if self._devices is not None else {}
+        if any(json.loads(row)["tenant_uuid"] == tenant_uuid for row in devices.values()):
+            raise InvalidInput("the tenant has devices")
         self.rows.pop(tenant_uuid, None)
 
 
@@ -516,7 +520,7 @@ class World:
         self.devices = MemoryDevices(self.feed)
         self.configs = MemoryConfigs(self.feed)
         self.parameters = MemoryParameters()
-        self.tenants = MemoryTenants()
+        self.tenants = MemoryTenants(self.devices)
         self.tokens = MemoryTokens()
         self.operations = MemoryOperations()
         self.facts = MemoryFacts()

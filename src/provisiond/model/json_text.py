@@ -26,7 +26,8 @@ def parsed_json(content: bytes, what: str = "the body") -> Any:
             parse_float=lambda text: _finite(text, what),
             object_pairs_hook=lambda pairs: _once(pairs, what),
         )
-        json.dumps(document, ensure_ascii=False).encode("utf-8")
+        if b"\\ud" in content.lower():
+            json.dumps(document, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError:
         raise InvalidInput(f"{what} holds half of a character") from None
     except UnicodeDecodeError:
@@ -36,7 +37,9 @@ def parsed_json(content: bytes, what: str = "the body") -> Any:
     except ValueError as error:
         where = f" at line {error.lineno}" if isinstance(error, json.JSONDecodeError) and error.lineno > 1 else ""
         raise InvalidInput(f"{what} is not JSON{where}") from None
-    check_tree(document, what)
+    if b"\\u0000" in content or content.count(b"{") + content.count(b"[") >= MAX_DEPTH:
+        # Nothing else can hold a NUL or be too deep.
+        check_tree(document, what)
     return document
 
 

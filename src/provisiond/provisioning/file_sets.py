@@ -69,10 +69,10 @@ def packed(files: FileSet) -> bytes:
 
 def unpacked(data: bytes) -> FileSet | None:
     """Return the set that :func:`packed` made; None when the bytes are damaged or of another format."""
-    line, end, body = data.partition(b"\n")
+    line, _, body = data.partition(b"\n")
     try:
         header = json.loads(line[:_MAX_HEADER])
-        if not end or header["format"] != _FORMAT or header["sha256"] != hashlib.sha256(body).hexdigest():
+        if header["format"] != _FORMAT or header["sha256"] != hashlib.sha256(body).hexdigest():
             return None
         files, start = [], 0
         for name, content_type, sensitive, trigger, size in header["files"]:

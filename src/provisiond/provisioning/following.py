@@ -25,6 +25,7 @@ from provisiond.store.feed import Change
 log = Logger()
 INTERVAL = 1.0
 LIMIT = 500
+COMPARED_AT_ONCE = 50
 TRIM_EVERY = 1_000
 MAX_CATCH_UP = 20_000
 EVERY_KIND = frozenset({"device", "config", "parameter", "tenant", "token"})
@@ -137,7 +138,9 @@ class Following:
             return
         selector = Selector((Condition("id", (Test("$in", wanted),)),))
         found = {document["id"]: document for document in await self._device_store.find(Query(selector=selector), None)}
-        for device_id in wanted:
+        for count, device_id in enumerate(wanted, 1):
+            if count % COMPARED_AT_ONCE == 0:
+                await self._rendering.breathe()
             known = self._directory.get(device_id)
             document = found.get(device_id)
             if known is None or document is None or not same_text(known.document, document):

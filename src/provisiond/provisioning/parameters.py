@@ -11,6 +11,7 @@ from provisiond.provisioning.ports import StoredParameters
 from provisiond.provisioning.serial import Serial
 
 Listener = Callable[[str, str | None, Any], None]
+_VALUES = ("parameters", "")
 
 
 class Parameters:
@@ -31,9 +32,14 @@ class Parameters:
         self._values = dict(await self._store.all())
 
     async def reload(self) -> None:
-        """Take over what another process set."""
-        for (tenant, name), value in (await self._store.all()).items():
-            self.took(name, tenant, value)
+        """Take over what another process set, or removed with its tenant."""
+        async with self._serial.holding(_VALUES):
+            stored = await self._store.all()
+            for tenant, name in [key for key in self._values if key not in stored]:
+                self.took(name, tenant, None)
+                del self._values[tenant, name]
+            for (tenant, name), value in stored.items():
+                self.took(name, tenant, value)
 
     def listen(self, listener: Listener) -> None:
         """Call ``listener(name, tenant, value)`` after each change; ``tenant`` is None for the general parameters."""
@@ -81,7 +87,7 @@ class Parameters:
         """
         owner = self._owner(name, tenant)
         checked = check_parameter(name, value)
-        async with self._serial.holding(("parameter", name)):
+        async with self._serial.holding(_VALUES):
             if name == "provisioning_key" and checked is not None and self.tenant_of_key(checked) not in (None, owner):
                 raise InvalidInput("provisioning_key: another tenant has this key")
             await self._store.set(owner, name, checked)

@@ -24,6 +24,9 @@ log = Logger()
 PREFIX = "prv"
 WORK_FACTOR = 2**14
 MAX_TOKEN_LENGTH = 256
+MAX_PATTERNS = 1_000
+MAX_NAME = 200
+MAX_EXPIRY = 253_402_300_799.0
 _CACHED = 2_000
 _USE_INTERVAL = 10.0
 _ACL = re.compile(r"!?[^\s!]{1,256}")
@@ -83,15 +86,20 @@ class Tokens:
     ) -> tuple[str, StoredToken]:
         """Make a token.
 
+        :param name: what it is for, at most 200 printable characters.
         :param acl: patterns of REST contract section 3.
         :param expires: seconds since the epoch; None means never.
         :return: the token itself, told this once, and what is stored of it.
-        :raises InvalidInput: for an empty list, a pattern with blanks, or an expiry in the past.
+        :raises InvalidInput: for an empty or too long list, a pattern with blanks, or an expiry in the past.
         """
         if not acl or not all(isinstance(each, str) and _ACL.fullmatch(each) for each in acl):
             raise InvalidInput("acl must hold at least one pattern, each a text of 1 to 256 characters without blanks")
-        if expires is not None and expires <= self._clock.seconds():
-            raise InvalidInput("expires lies in the past")
+        if len(acl) > MAX_PATTERNS:
+            raise InvalidInput(f"acl must hold at most {MAX_PATTERNS} patterns")
+        if len(name) > MAX_NAME or not name.isprintable():
+            raise InvalidInput(f"name must have at most {MAX_NAME} printable characters")
+        if expires is not None and not self._clock.seconds() < expires < MAX_EXPIRY:
+            raise InvalidInput("expires must lie in the future, in seconds since the epoch")
         text, secret_id = self.new_text()
         return text, await self.keep(text, secret_id, name, acl, tenant_uuid, expires)
 

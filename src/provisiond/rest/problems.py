@@ -27,6 +27,7 @@ from provisiond.provisioning.bulk_rows import WrongRows
 from provisiond.rest.answers import PROBLEM_TYPE, Answer
 
 log = Logger()
+RETRY_SECONDS: Final = 5
 
 STATUS_OF: Final = {
     InvalidInput: 400,
@@ -105,7 +106,8 @@ def answer_for(error: BaseException, accept: str) -> Answer:
     if isinstance(error, ProvisiondError):
         status = status_of(error)
         if status != 500:
-            return problem_answer(status, sentence_of(error), accept)
+            retry = {"Retry-After": str(getattr(error, "retry_after", RETRY_SECONDS))} if status == 503 else None
+            return problem_answer(status, sentence_of(error), accept, retry)
     reference = uuid.uuid4().hex[:12]
     log.failure("internal error {reference}", failure=Failure(error), reference=reference)
     return problem_answer(500, f"Internal error, see the log ({reference})", accept)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar, cast
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from klein import Klein
+from pydantic import BaseModel
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.web.iweb import IRequest
 from twisted.web.server import Request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from provisiond.errors import Unauthorized
+from provisiond.errors import NotFound, Unauthorized
 from provisiond.metrics import Metrics
 from provisiond.provisioning.holders import Holder
 from provisiond.provisioning.tenants import Scope
@@ -30,6 +31,7 @@ log = Logger()
 
 PREFIXES = {"/provd": "/provd", "/0.2": "/0.2", "/api/provd/0.2": "/0.2"}
 MAX_QUERY = 64 * 1024
+MAX_ARGUMENT = 1024
 PASSED_HEADERS = ("accept", "last-event-id")
 
 
@@ -71,6 +73,12 @@ class Route:
     :param body: model of the body, for POST and PUT.
     :param takes: media types of bodies that are handed over as they are (``RowsBody``); none for JSON of our own type.
     :param statuses: statuses besides the ones any resource can give, with their meaning.
+    :param query: names of the query arguments that it knows; ``rest.openapi_parameters`` describes them.
+    :param media_type: of the answer; one that is not our own is not held against ``Accept``.
+    :param prefixed: False for an address outside the prefixes.
+    :param acl_choices: other ACL names that grant the same.
+    :param response: what the successful answer's document looks like, for the description of the API.
+    :param answers: media types of the successful answer, where it has others than ``media_type``.
     """
 
     method: str
@@ -84,6 +92,8 @@ class Route:
     media_type: str | None = MEDIA_TYPE
     prefixed: bool = True
     acl_choices: Sequence[str] = ()
+    response: type[BaseModel] | None = None
+    answers: Sequence[str] = ()
 
 
 E = TypeVar("E", bound=Endpoint)
@@ -122,6 +132,7 @@ class Router:
 
     def __init__(self, gate: TokenGate, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
         self.app = Klein()
+        self.app.url_map.merge_slashes = False
         self.routes: list[Route] = []
         self._gate = gate
         self._metrics = metrics
@@ -144,10 +155,10 @@ class Router:
         name = f"{prefix} {each.method} {each.path}"
 
         def klein_handler(request: Request, **arguments: str) -> Deferred[None]:
-            return Deferred.fromCoroutine(self._serve(request, shown, each, endpoint, arguments))
+            return _uncancelled(self._serve(request, shown, each, endpoint, arguments))
 
         klein_handler.__name__ = name
-        self.app.route(prefix + each.path, methods=methods, endpoint=name, strict_slashes=False)(klein_handler)
+        self.app.route(prefix + each.path, methods=methods, endpoint=name)(klein_handler)
 
     async def _serve(
         self, request: Request, prefix: str, each: Route, endpoint: Endpoint, arguments: Mapping[str, str]
@@ -156,11 +167,14 @@ class Router:
         accept = header(request, "accept")
         try:
             answer = await endpoint(await self._call(request, prefix, each, arguments))
+            if answer.chunks is None:
+                answer = evolve(answer, content=answer.body(), document=None)
         except Exception as error:
             answer = answer_for(error, accept or "")
         await self._finish(request, answer, started)
 
-    async def _call(self, request: Request, prefix: str, each: Route, arguments: Mapping[str, str]) -> Call:
+    async def _call(self, request: Request, prefix: str, each: Route, encoded: Mapping[str, str]) -> Call:
+        arguments = {name: unquote(value) for name, value in encoded.items()}
         principal, scope = await self._admit(request, each, arguments)
         method = request.method.decode("ascii", "replace")
         if each.method == "GET" and each.media_type == MEDIA_TYPE:
@@ -172,12 +186,15 @@ class Router:
         elif each.body is not None:
             check_content_type(header(request, "content-type"))
             body = parsed_body(read_body(request), each.body)
+        query = query_of(request)
+        for name, text in encoded.items():
+            check_argument(name, text)
         return Call(
             prefix=prefix,
             method=method,
             path=request.path.decode("ascii", "replace"),
             arguments=arguments,
-            query=query_of(request),
+            query=query,
             headers={name: value for name in PASSED_HEADERS if (value := header(request, name)) is not None},
             body=body,
             principal=principal,
@@ -196,7 +213,7 @@ class Router:
         return principal, scope
 
     def _not_routed(self, request: IRequest, failure: Any) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._refuse(cast(Request, request), failure.value))
+        return _uncancelled(self._refuse(cast(Request, request), failure.value))
 
     async def _refuse(self, request: Request, error: HTTPException) -> None:
         started = self._clock()
@@ -223,6 +240,13 @@ class Router:
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
+
+
+def _uncancelled(work: Coroutine[Any, Any, None]) -> Deferred[None]:
+    """Return the end of work that goes on when its client goes away, which is when Klein cancels what it was given."""
+    shown: Deferred[None] = Deferred()
+    Deferred.fromCoroutine(work).chainDeferred(shown)
+    return shown
 
 
 class _Words(dict[str, str]):
@@ -267,8 +291,28 @@ def read_body(request: Request) -> bytes:
     return b"" if content is None else cast(bytes, content.read())
 
 
+def check_argument(name: str, encoded: str) -> None:
+    """Refuse an argument of the path that can name nothing, before anything looks for it.
+
+    :param encoded: the argument, percent-encoded.
+    :raises NotFound: for control characters, what is not UTF-8, doubled or outer slashes, and endless names.
+    """
+    value = unquote_to_bytes(encoded)
+    parts = encoded.split("/")
+    try:
+        text = value.decode("utf-8")
+    except UnicodeDecodeError:
+        raise NotFound(f"the {name} is not UTF-8") from None
+    if (
+        len(value) > MAX_ARGUMENT
+        or "" in parts
+        or any(ord(character) < 32 or character == "\x7f" for character in text)
+    ):
+        raise NotFound("")
+
+
 def query_of(request: Request) -> dict[str, str]:
-    """Return the first value of each query argument; refuses with 400 what is not UTF-8 or is too long."""
+    """Return the first value of each query argument; refuses with 400 NUL, what is not UTF-8, and what is too long."""
     _, _, text = request.uri.partition(b"?")
     if len(text) > MAX_QUERY:
         raise HttpProblem(400, f"the query is longer than {MAX_QUERY} bytes")
@@ -282,6 +326,9 @@ def query_of(request: Request) -> dict[str, str]:
 
 def _decoded(text: bytes) -> str:
     try:
-        return unquote_to_bytes(text.replace(b"+", b" ")).decode("utf-8")
+        decoded = unquote_to_bytes(text.replace(b"+", b" ")).decode("utf-8")
     except UnicodeDecodeError:
         raise HttpProblem(400, "the query is not UTF-8") from None
+    if "\0" in decoded:
+        raise HttpProblem(400, "the query holds a NUL character")
+    return decoded

@@ -65,6 +65,7 @@ async def _stream(request: Request, chunks: AsyncIterator[bytes]) -> None:
         request.finish()
         return
     pace, whole = Pace(), False
+    request.notifyFinish().addErrback(lambda _: pace.stopProducing())
     request.registerProducer(pace, True)
     try:
         async for chunk in chunks:

@@ -1,77 +1,91 @@
-"""The HTTP side of the API's port: bounded requests, cut-off slow senders, no foreign banner."""
+"""The HTTP side of the API's port: bounded requests, bounded connections, no foreign banner."""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Final, cast
 
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
-IDLE_SECONDS = 60
-REQUEST_SECONDS = 120
+from provisiond.rest.connections import ApiChannel, Full
+from provisiond.rest.problems import answer_for
+from provisiond.rest.sending import send
+
+MAX_CONNECTIONS: Final = 1000
 
 
 class BoundedRequest(Request):
-    """A request whose body is read up to the site's limit; the rest is dropped and told by ``body_too_large``."""
+    """A request whose body is kept up to the site's limit; more is told by ``body_too_large``."""
 
     body_too_large = False
     _received = 0
-    _deadline: Any = None
-
-    def gotLength(self, length: int | None) -> None:  # noqa: N802
-        """Decide on the declared length before a byte of the body is kept."""
-        site = self._site()
-        self._deadline = site.reactor.callLater(REQUEST_SECONDS, self._too_slow)
-        if length is not None and length > site.max_body:
-            self.body_too_large = True
-            length = 0
-        super().gotLength(length)  # type: ignore[no-untyped-call]
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
         """Keep a piece of the body unless it is too much."""
         self._received += len(data)
-        if self._received > self._site().max_body:
+        if self._received > cast(ApiChannel, self.channel).owner.max_body:
             self.body_too_large = True
         if not self.body_too_large:
             super().handleContentChunk(data)  # type: ignore[no-untyped-call]
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802
-        """Go on to the resource: everything has arrived in time."""
-        self._stop_deadline()
-        super().requestReceived(command, path, version)  # type: ignore[no-untyped-call]
+        """Go on to the resource; an absolute target (RFC 9112 section 3.2.2) is taken as its path."""
+        if path[:7].lower() == b"http://":
+            _, slash, rest = path[7:].partition(b"/")
+            path = slash + rest or b"/"
+        super().requestReceived(command, b"/*" if path == b"*" else path, version)  # type: ignore[no-untyped-call]
 
-    def connectionLost(self, reason: Any) -> None:  # noqa: N802
-        """Forget the deadline with the connection."""
-        self._stop_deadline()
-        super().connectionLost(reason)  # type: ignore[no-untyped-call]
+    def processingFailed(self, reason: Failure) -> None:  # noqa: N802
+        """Answer what nobody foresaw: a reference to the log, and nothing else."""
+        answer = answer_for(reason.value or RuntimeError(), "")
+        if self.startedWriting:
+            cast(Any, self.transport).abortConnection()
+            return
+        Deferred.fromCoroutine(send(self, answer))
 
-    def _site(self) -> ApiSite:
-        site: Any = cast(Any, self.channel).site
-        assert isinstance(site, ApiSite)
-        return site
-
-    def _stop_deadline(self) -> None:
-        if self._deadline is not None and self._deadline.active():
-            self._deadline.cancel()
-
-    def _too_slow(self) -> None:
-        channel = cast(Any, self.channel)
-        if channel is not None and channel.transport is not None:
-            channel.transport.abortConnection()
+    def getRequestHostname(self) -> bytes:  # noqa: N802
+        """Return one name for all: what the client calls this host decides nothing, and may be no name at all."""
+        return b"localhost"
 
 
 class ApiSite(Site):
     """Serves the API.
 
     :param resource: the root.
-    :param reactor: for time-outs.
+    :param reactor: for deadlines.
     :param max_body: greatest request body in bytes.
+    :param max_connections: how many clients are connected at a time; more are told 503.
     """
 
-    def __init__(self, resource: IResource, reactor: Any, *, max_body: int) -> None:
-        super().__init__(resource, requestFactory=BoundedRequest, timeout=IDLE_SECONDS, reactor=reactor)  # type: ignore[no-untyped-call]
+    def __init__(
+        self, resource: IResource, reactor: Any, *, max_body: int, max_connections: int = MAX_CONNECTIONS
+    ) -> None:
+        super().__init__(resource, requestFactory=BoundedRequest, timeout=None, reactor=reactor)  # type: ignore[no-untyped-call]
         self.max_body = max_body
         self.displayTracebacks = False
+        self._max_connections = max_connections
+        self.connections = 0
+
+    def buildProtocol(self, addr: Any) -> Any:  # noqa: N802
+        """Return a connection, or one that only says that there are too many."""
+        if self.connections >= self._max_connections:
+            return Full(self.reactor)
+        channel: Any = ApiChannel()
+        channel.factory = self
+        channel.site = self
+        channel.requestFactory = self.requestFactory
+        channel.callLater = self.reactor.callLater
+        return channel
+
+    def opened(self) -> None:
+        """Count a connection."""
+        self.connections += 1
+
+    def closed(self) -> None:
+        """Count a connection that has ended."""
+        self.connections -= 1
 
     def log(self, request: Any) -> None:
         """Write no access line here; the router logs each request once."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from provisiond.errors import InvalidInput, NotFound, UnknownReference
-from provisiond.model.tokens import covered
+from provisiond.errors import NotFound, UnknownReference
 from provisiond.provisioning.tokens import Tokens
 from provisiond.rest.answers import NO_CONTENT, Answer, address, moment
 from provisiond.rest.bodies import Body
@@ -57,13 +56,9 @@ class TokenResources:
         tenant = wanted.tenant_uuid or call.scope.tenant_uuid
         if tenant not in call.scope.tree:
             raise UnknownReference(f'tenant "{tenant[:100]}" does not exist')
-        for pattern in wanted.acl:
-            if not covered(call.principal.acl, pattern):
-                raise InvalidInput(f"acl: your own token does not grant {pattern[:100]}")
-        # What the caller is denied stays denied.
-        denials = [pattern for pattern in call.principal.acl if pattern.startswith("!") and pattern not in wanted.acl]
         expires = float(wanted.expires) if wanted.expires is not None else None
-        text, token = await self._tokens.create(wanted.name[:200], [*wanted.acl, *denials], tenant, expires)
+        acl, expires = call.principal.handed_on(wanted.acl, expires)
+        text, token = await self._tokens.create(wanted.name, acl, tenant, expires)
         return Answer(
             status=201,
             location=address(call.prefix, "tokens", token.id),
