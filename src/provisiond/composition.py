@@ -18,6 +18,7 @@ from provisiond.identification.values import Protocol
 from provisiond.metrics import Metrics
 from provisiond.packages.archives import FIRMWARE_LIMITS
 from provisiond.packages.downloads import Downloads, Mirror
+from provisiond.packages.firmware.inspection import FirmwareInspection
 from provisiond.packages.firmware.service import FirmwarePackages
 from provisiond.packages.kept_archives import KeptArchives
 from provisiond.packages.plugins import PluginPackages
@@ -90,6 +91,7 @@ class Parts:
     registry: PluginRegistry
     archives: PluginPackages
     firmware: FirmwarePackages
+    file_inspection: FirmwareInspection
     threads: ThreadRunner
     journal: Journal
     pipeline: Pipeline
@@ -98,7 +100,7 @@ class Parts:
 
     async def start(self) -> None:
         """Clean up after a crash, load the plugins, and read what is stored; nothing answers yet."""
-        for recover in (self.archives.recover, self.firmware.recover):
+        for recover in (self.archives.recover, self.firmware.recover, self.file_inspection.recover):
             for sentence in await self.threads.run(recover):
                 log.warn("{sentence}", sentence=sentence)
         await self.registry.start()
@@ -127,7 +129,7 @@ class _Late:
 
 def _archives(
     settings: Settings, reactor: Any, registry: PluginRegistry, late: _Late, state: Path
-) -> tuple[PluginPackages, FirmwarePackages]:
+) -> tuple[PluginPackages, FirmwarePackages, FirmwareInspection]:
     def run(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Any:
         return deferToThreadPool(reactor, reactor.getThreadPool(), function, *args, **kwargs)
 
@@ -172,7 +174,10 @@ def _archives(
         now=reactor.seconds,
         cache_plugin=lambda: settings.general.cache_plugin,
     )
-    return archives, firmware
+    inspection = FirmwareInspection(
+        plugins_dir=state / "plugins", downloads=downloads, run=run, scratch=state / "link-check"
+    )
+    return archives, firmware, inspection
 
 
 def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
@@ -193,7 +198,7 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
     )
     host = settings.general.advertised_ip or own_address()
     http_port = endpoint_port(settings.http.listen, 8667)
-    archives, firmware = _archives(settings, reactor, registry, late, state)
+    archives, firmware, inspection = _archives(settings, reactor, registry, late, state)
     house = House(
         stores(database),
         Surroundings(
@@ -209,6 +214,7 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
             host=registry,
             archives=archives,
             packages=firmware,
+            file_inspection=inspection,
             background_limit=max(1, settings.plugins.workers - 1),
             parameter_defaults={"plugin_server": settings.general.plugin_server},
             keys_in_urls=settings.general.provisioning_key_in_urls,
@@ -223,6 +229,7 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
         registry=registry,
         archives=archives,
         firmware=firmware,
+        file_inspection=inspection,
         threads=threads,
         journal=journal,
         pipeline=Pipeline(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Sequence
@@ -80,7 +81,8 @@ class KeptArchives:
                 os.fsync(stream.fileno())
             partial.replace(path)
         except OSError as error:
-            partial.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                partial.unlink()
             raise InstallationProblem(f"{entry.filename} cannot be noted: {disk_sentence(error)}") from error
         self._kept[entry.filename] = KeptArchive(entry, self._signed)
 

@@ -26,6 +26,7 @@ from provisiond.provisioning.flattening import Flattening
 from provisiond.provisioning.following import EVERY_KIND, Feed, Following
 from provisiond.provisioning.inspection import Inspection
 from provisiond.provisioning.operations import Operations, StoredOperations
+from provisiond.provisioning.package_files import FileInspection, PackageFiles
 from provisiond.provisioning.packages import Packages, PackageService
 from provisiond.provisioning.parameters import Parameters
 from provisiond.provisioning.plugin_use import PluginUse
@@ -77,6 +78,7 @@ class Surroundings:
     :param followed: kinds of objects that other processes may write.
     :param notifier: reaches phones, or None.
     :param packages: firmware and languages of plugins, or None.
+    :param file_inspection: looks at the files that those are made from, or None.
     """
 
     clock: Clock
@@ -87,6 +89,7 @@ class Surroundings:
     host: Hosting
     archives: PluginArchives
     packages: PackageService | None = None
+    file_inspection: FileInspection | None = None
     notifier: Notifier | None = None
     parameter_defaults: Mapping[str, Any] = {}
     keys_in_urls: bool = False
@@ -190,6 +193,9 @@ class House:
         self.inspection = Inspection(self.directory, self.tree, self.rendering, self.fetches, threads, clock)
         self.currencies = Currencies(self.directory, self.rendering, self.fetches, clock)
         self.packages = Packages(host, around.packages, self.operations, self.parameters, use)
+        self.package_files = PackageFiles(
+            self.packages, around.file_inspection, self.operations, self.parameters, use, clock
+        )
         self.synchronization = Synchronization(
             directory=self.directory,
             flattening=self.flattening,

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from attrs import asdict, frozen
 
-from provisiond.errors import InProgress
+from provisiond.errors import InProgress, NotFound
 from provisiond.model.operation import OperationProgress
 from provisiond.packages.firmware.inspection import LinkState
 from provisiond.provisioning.operations import Operations
@@ -143,5 +143,6 @@ class PackageFiles:
 
     async def _of(self, plugin_id: str) -> FileInspection:
         await self._packages.check_offered(plugin_id)
-        assert self._inspection is not None
+        if self._inspection is None:
+            raise NotFound(f'files of the packages of plugin "{plugin_id}"')
         return self._inspection

@@ -14,6 +14,7 @@ from provisiond.rest.front import Front
 from provisiond.rest.gate import TokenGate
 from provisiond.rest.inspection import InspectionResources, Journal
 from provisiond.rest.operations import PATHS, OperationResource
+from provisiond.rest.package_files import PackageFileResources
 from provisiond.rest.packages import PackageResources
 from provisiond.rest.plugins import PluginResources
 from provisiond.rest.routing import Router
@@ -31,6 +32,7 @@ def routed(house: House, journal: Journal, metrics: Metrics, clock: Any) -> Rout
     router.add(ConfigResources(house.configs))
     router.add(PluginResources(house.plugins, house.packages))
     router.add(PackageResources(house.packages))
+    router.add(PackageFileResources(house.package_files))
     router.add(InspectionResources(house.inspection, house.currencies, house.devices, journal))
     router.add(BulkResources(house.bulk))
     router.add(TokenResources(house.tokens))

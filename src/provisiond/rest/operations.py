@@ -19,6 +19,8 @@ PATHS = (
     "/dev_mgr/synchronize",
     "/pg_mgr/plugins/<plugin>/install/install",
     "/pg_mgr/plugins/<plugin>/install/upgrade",
+    "/pg_mgr/plugins/<plugin>/install/install_all",
+    "/pg_mgr/plugins/<plugin>/install/check",
 )
 
 

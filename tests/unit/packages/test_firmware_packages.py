@@ -72,13 +72,11 @@ def test_a_manual_file_is_asked_for_with_place_name_size_and_digest(world: Firmw
 def test_a_wrong_manual_file_is_refused_with_both_digests_and_a_right_one_taken(world: FirmwareWorld) -> None:
     world.define(package_section("fw", "fw.bin", "x fw.bin"), file_section("fw.bin", b"right"), COPY)
     world.downloads.mirror = lambda: None
-    brought = world.root / "brought"
-    brought.write_bytes(b"wrong")
     take = world.inspection.take_manual_file
     with pytest.raises(CorruptedFile):
-        result(take("demo", "fw.bin", brought))
+        result(take("demo", "fw.bin", b"wrong"))
     with pytest.raises(UnknownPackage):
-        result(take("demo", "../fw.bin", brought))
+        result(take("demo", "../fw.bin", b"right"))
     digest = hashlib.sha1(b"right").hexdigest()
     assert result(world.inspection.details("demo"))["fw"]["files"] == [
         {"name": "fw.bin", "size": 5, "sha1sum": digest, "url": "", "manual": True, "cached": False}
@@ -87,8 +85,7 @@ def test_a_wrong_manual_file_is_refused_with_both_digests_and_a_right_one_taken(
     (world.plugin / "var/cache/fw.bin").write_bytes(b"wrong")
     with pytest.raises(CorruptedFile, match=r"sha1 digest [0-9a-f]{40} instead of [0-9a-f]{40}"):
         world.install()
-    brought.write_bytes(b"right")
-    result(take("demo", "fw.bin", brought))
+    result(take("demo", "fw.bin", b"right"))
     world.install()
     assert world.served() == {"fw.bin": b"right"}
     assert world.leftovers() == []

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.support.provisioning import PLUGIN, FakeOffer, Gate, aastra, begin, info_of, run
+from tests.support.package_fakes import FakeFirmware
+from tests.support.provisioning import PLUGIN, FakeOffer, aastra, begin, info_of, run
 
 from provisiond.errors import (
     AlreadyExists,
@@ -16,6 +17,7 @@ from provisiond.identification.rules import Rule, Where
 from provisiond.identification.values import DeviceInfo, PhoneRequest, Protocol
 from provisiond.provisioning.events import PluginChanged
 from provisiond.provisioning.packages import Packages
+from provisiond.provisioning.plugin_use import PluginUse
 
 NEW = "acme-2.0"
 INSTALL, UPGRADE, UPDATE = (f"/pg_mgr/install/{word}" for word in ("install", "upgrade", "update"))
@@ -215,34 +217,11 @@ def test_changes_are_told_to_listeners(world):
     assert told == [PluginChanged(PLUGIN, "reloaded"), PluginChanged(PLUGIN, "uninstalled")]
 
 
-class Firmware:
-    """The packages of the plugins, as a test wants them."""
-
-    def __init__(self) -> None:
-        self.gate = Gate()
-        self.there: dict[str, dict[str, str]] = {}
-        self.offers = {"6731i-fw": {"version": "3.3.1", "description": "firmware"}}
-
-    async def installable(self, plugin_id, locale):
-        return self.offers
-
-    async def installed(self, plugin_id, locale):
-        return self.there
-
-    async def install(self, plugin_id, package, progress):
-        await self.gate()
-        self.there[package] = self.offers[package]
-
-    upgrade = install
-
-    async def uninstall(self, plugin_id, package):
-        del self.there[package]
-
-
 @pytest.fixture
 def firmware(world):
-    service = Firmware()
-    world.packages = Packages(world.host, service, world.house.operations, world.house.parameters)
+    service = FakeFirmware()
+    use = PluginUse()
+    world.packages = Packages(world.host, service, world.house.operations, world.house.parameters, use)
     return service
 
 

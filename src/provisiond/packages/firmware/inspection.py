@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import uuid
@@ -128,7 +129,8 @@ class FirmwareInspection:
         except OSError as error:
             raise InstallationProblem(f"{name} cannot be stored: {disk_sentence(error)}") from error
         finally:
-            partial.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                partial.unlink()
         self._downloads.known.remember(target, file.wanted)
 
     async def check_links(
