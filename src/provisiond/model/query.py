@@ -23,6 +23,18 @@ class Test:
 
     operator: str
     operand: Any
+    _texts: frozenset[Any] = field(init=False, repr=False, eq=False)
+
+    @_texts.default
+    def _operand_texts(self) -> frozenset[Any]:
+        listed = self.operand if self.operator in ("$in", "$nin") else ()
+        return frozenset(each for each in listed if isinstance(each, str))
+
+    def lists(self, value: Any) -> bool:
+        """Tell whether a value equals one of the operand's; thousands of texts cost as little as one."""
+        if isinstance(value, str):
+            return value in self._texts
+        return any(_same(value, each) for each in self.operand if not isinstance(each, str))
 
 
 @frozen
@@ -85,16 +97,15 @@ def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
 
 _SOME: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "$eq": _same,
-    "$in": lambda value, operand: any(_same(value, each) for each in operand),
     "$contains": _contains,
     "$gt": _ordered(lambda value, operand: value > operand),
     "$ge": _ordered(lambda value, operand: value >= operand),
     "$lt": _ordered(lambda value, operand: value < operand),
     "$le": _ordered(lambda value, operand: value <= operand),
 }
-SOME_OPERATORS: Final = frozenset(_SOME)
+SOME_OPERATORS: Final = frozenset({*_SOME, "$in"})
 _NONE: Final = {"$nin": "$in", "$ne": "$eq"}
-OPERATORS: Final = frozenset({*_SOME, *_NONE, "$exists"} - {"$eq"})
+OPERATORS: Final = frozenset({*SOME_OPERATORS, *_NONE, "$exists"} - {"$eq"})
 
 
 def _tests(key: str, condition: Any) -> tuple[Test, ...]:
@@ -141,11 +152,13 @@ def holds(test: Test, found: Sequence[Any]) -> bool:
     """Tell whether a test holds for the values that were found under its key."""
     if test.operator == "$exists":
         return bool(found) == bool(test.operand)
-    if test.operator in _NONE:
-        compare = _SOME[_NONE[test.operator]]
-        return not any(compare(value, test.operand) for value in found)
-    compare = _SOME[test.operator]
-    return any(compare(value, test.operand) for value in found)
+    operator = _NONE.get(test.operator, test.operator)
+    if operator == "$in":
+        some = any(map(test.lists, found))
+    else:
+        compare = _SOME[operator]
+        some = any(compare(value, test.operand) for value in found)
+    return some != (test.operator in _NONE)
 
 
 def matches(selector: Selector, document: Mapping[str, Any]) -> bool:
