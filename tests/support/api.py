@@ -61,8 +61,11 @@ class Connection:
         self.protocol = api.site.buildProtocol(None)
         self.protocol.makeConnection(self.transport)
 
-    def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> None:
-        lines = [f"{method} /0.2{path} HTTP/1.1", "Host: x", *(f"{name}: {value}" for name, value in headers.items())]
+    def send(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None, prefix: str = "/0.2"
+    ) -> None:
+        lines = [f"{method} {prefix}{path} HTTP/1.1", "Host: x"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
         if body is not None:
             lines.append(f"Content-Length: {len(body)}")
         self.protocol.dataReceived("\r\n".join([*lines, "", ""]).encode() + (body or b""))
@@ -121,16 +124,22 @@ class Api:
         body: Any = None,
         *,
         token: str | None = None,
-        kind: str = MEDIA_TYPE,
+        kind: str | None = MEDIA_TYPE,
+        prefix: str = "/0.2",
         **headers: str,
     ) -> Connection:
-        """Send a request and return its connection."""
-        sent = {"X-Auth-Token": token or self.token, **{name.replace("_", "-"): each for name, each in headers.items()}}
+        """Send a request and return its connection.
+
+        :param token: the administrator's by default; the empty text sends none.
+        :param kind: media type of the body; None sends none.
+        """
+        sent = {} if token == "" else {"X-Auth-Token": token or self.token}
+        sent.update({name.replace("_", "-"): each for name, each in headers.items()})
         content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        if content is not None:
+        if content is not None and kind is not None:
             sent["Content-Type"] = kind
         connection = Connection(self)
-        connection.send(method, path, sent, content)
+        connection.send(method, path, sent, content, prefix)
         return connection
 
     def call(self, method: str, path: str, body: Any = None, *, turns: int = 50_000, **more: Any) -> Got:

@@ -11,15 +11,17 @@ from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from provisiond.rest.answers import Answer
-from provisiond.rest.routing import Router
+from provisiond.rest.routing import INNER_PREFIX, Router
 from provisiond.rest.sending import send
 
 METHODS: Final = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
+# What each prefix is in hrefs and Locations.
+PREFIXES: Final = {("provd",): "/provd", ("0.2",): "/0.2", ("api", "provd", "0.2"): "/0.2"}
 
 
 @implementer(IResource)
 class Front(Resource):
-    """Answers OPTIONS anywhere, accepts a final slash, and hands the rest to the router.
+    """Answers OPTIONS anywhere, accepts a final slash, and hands the rest to the router under one prefix.
 
     The segments reach the router percent-encoded, so that a slash inside an id stays inside it; the router decodes what
     it hands on.
@@ -36,8 +38,20 @@ class Front(Resource):
         if request.method == b"OPTIONS":
             Deferred.fromCoroutine(send(request, Answer(status=200, headers={"Allow": METHODS})))
             return NOT_DONE_YET
-        segments = [quote(segment, safe="").encode("ascii") for segment in request.postpath]
-        if len(segments) > 1 and segments[-1] == b"":
+        if request.method != request.method.upper():
+            # Methods are case-sensitive (RFC 9110, section 9.1), the router is not.
+            request.method = b"unknown-" + request.method
+        segments = [quote(segment, safe="") for segment in request.postpath]
+        if len(segments) > 1 and segments[-1] == "":
             segments.pop()
-        request.postpath = segments
+        request.shown_prefix, inner = _within(segments)
+        request.postpath = [segment.encode("ascii") for segment in inner]
         return self._inner.render(request)
+
+
+def _within(segments: list[str]) -> tuple[str, list[str]]:
+    """Return the prefix that the answer shows, and the path as the router knows it."""
+    for prefix, shown in PREFIXES.items():
+        if tuple(segments[: len(prefix)]) == prefix:
+            return shown, [INNER_PREFIX.strip("/"), *segments[len(prefix) :]]
+    return "", segments

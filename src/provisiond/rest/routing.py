@@ -29,7 +29,7 @@ from provisiond.rest.sending import send
 
 log = Logger()
 
-PREFIXES = {"/provd": "/provd", "/0.2": "/0.2", "/api/provd/0.2": "/0.2"}
+INNER_PREFIX = "/0.2"
 MAX_QUERY = 64 * 1024
 MAX_ARGUMENT = 1024
 PASSED_HEADERS = ("accept", "last-event-id")
@@ -145,35 +145,30 @@ class Router:
             self.put(each, endpoint)
 
     def put(self, each: Route, endpoint: Endpoint) -> None:
-        """Add one route, under every prefix unless it has none."""
+        """Add one route; the front brings requests of every prefix under the inner one."""
         self.routes.append(each)
-        for prefix, shown in PREFIXES.items() if each.prefixed else {"": ""}.items():
-            self._put(prefix, shown, each, endpoint)
-
-    def _put(self, prefix: str, shown: str, each: Route, endpoint: Endpoint) -> None:
         methods = [each.method, "HEAD"] if each.method == "GET" else [each.method]
-        name = f"{prefix} {each.method} {each.path}"
+        path = INNER_PREFIX + each.path if each.prefixed else each.path
+        name = f"{each.method} {path}"
 
         def klein_handler(request: Request, **arguments: str) -> Deferred[None]:
-            return _uncancelled(self._serve(request, shown, each, endpoint, arguments))
+            return _uncancelled(self._serve(request, each, endpoint, arguments))
 
         klein_handler.__name__ = name
-        self.app.route(prefix + each.path, methods=methods, endpoint=name)(klein_handler)
+        self.app.route(path, methods=methods, endpoint=name)(klein_handler)
 
-    async def _serve(
-        self, request: Request, prefix: str, each: Route, endpoint: Endpoint, arguments: Mapping[str, str]
-    ) -> None:
+    async def _serve(self, request: Request, each: Route, endpoint: Endpoint, arguments: Mapping[str, str]) -> None:
         started = self._clock()
         accept = header(request, "accept")
         try:
-            answer = await endpoint(await self._call(request, prefix, each, arguments))
+            answer = await endpoint(await self._call(request, each, arguments))
             if answer.chunks is None:
                 answer = evolve(answer, content=answer.body(), document=None)
         except Exception as error:
             answer = answer_for(error, accept or "")
         await self._finish(request, answer, started)
 
-    async def _call(self, request: Request, prefix: str, each: Route, encoded: Mapping[str, str]) -> Call:
+    async def _call(self, request: Request, each: Route, encoded: Mapping[str, str]) -> Call:
         arguments = {name: unquote(value) for name, value in encoded.items()}
         principal, scope = await self._admit(request, each, arguments)
         method = request.method.decode("ascii", "replace")
@@ -190,7 +185,7 @@ class Router:
         for name, text in encoded.items():
             check_argument(name, text)
         return Call(
-            prefix=prefix,
+            prefix=str(getattr(request, "shown_prefix", "")) if each.prefixed else "",
             method=method,
             path=request.path.decode("ascii", "replace"),
             arguments=arguments,
@@ -208,7 +203,7 @@ class Router:
         names = [name.format_map(_Words(words)) for name in (each.acl, *each.acl_choices)]
         principal = await self._gate.enter(token_of(request), source_of(request), names[0])
         scope = self._gate.scope(principal, header(request, "wazo-tenant"))
-        if not any(principal.may(name.replace("{tenant_uuid}", scope.tenant_uuid)) for name in names):
+        if not principal.may(*(name.replace("{tenant_uuid}", scope.tenant_uuid) for name in names)):
             raise Unauthorized("Unauthorized")
         return principal, scope
 
@@ -264,9 +259,11 @@ def _unroutable(error: HTTPException) -> HttpProblem:
 
 
 def header(request: Request, name: str) -> str | None:
-    """Return a request header as text, or None."""
-    value = request.getHeader(name)
-    return value if isinstance(value, str) or value is None else value.decode("latin-1")
+    """Return a request header as text, or None; of several lines the last, but all of ``accept``."""
+    lines = request.requestHeaders.getRawHeaders(name)
+    if not lines:
+        return None
+    return ", ".join(lines) if name == "accept" else str(lines[-1])
 
 
 def token_of(request: Request) -> str | None:
