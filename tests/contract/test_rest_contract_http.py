@@ -38,9 +38,7 @@ BODIES = [
 
 class TestAddresses:
     @rows("1 prefix /0.2", "1 prefix /provd", "1 prefix /api/provd/0.2", "13 no. 24")
-    @pytest.mark.parametrize(
-        ("prefix", "shown"), [("/0.2", "/0.2"), ("/provd", "/provd"), ("/api/provd/0.2", "/0.2")]
-    )
+    @pytest.mark.parametrize(("prefix", "shown"), [("/0.2", "/0.2"), ("/provd", "/provd"), ("/api/provd/0.2", "/0.2")])
     def test_one_set_of_handlers_under_each_prefix(self, api: Api, prefix: str, shown: str) -> None:
         made = api.call("POST", "/cfg_mgr/configs", {"config": {"id": "c1", **CONFIG}}, prefix=prefix)
         assert (made.status, made.headers["location"]) == (201, f"{shown}/cfg_mgr/configs/c1")
