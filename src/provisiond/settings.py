@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from provisiond.errors import SettingsProblem
 from provisiond.settings_files import Origins, merged_documents
 
 MEBIBYTE = 1024 * 1024
+DEFAULT_REPOSITORY = "default"
 DEFAULT_PLUGIN_SERVER = "http://provd.wazo.community/plugins/2/stable/"
 ENDPOINT_KINDS = ("tcp", "tcp6", "ssl", "tls", "unix", "systemd", "fd")
 
@@ -95,6 +97,15 @@ class Section(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
 
+def _public_key(value: str) -> str:
+    try:
+        if len(b64decode(value, validate=True)) == 32:
+            return value
+    except ValueError:
+        pass
+    raise ValueError("must be an Ed25519 public key: 32 bytes in base64")
+
+
 class RepositorySettings(Section):
     """One plugin repository besides ``general.plugin_server``."""
 
@@ -111,13 +122,24 @@ class GeneralSettings(Section):
     plugin_server: RepositoryUrl | None = DEFAULT_PLUGIN_SERVER
     repositories: list[RepositorySettings] = []
     plugin_pins: dict[str, str] = {}
-    repository_keys: list[str] = []
+    repository_keys: list[Annotated[str, AfterValidator(_public_key)]] = []
     cache_plugin: bool = True
     firmware_mirror: Annotated[str, AfterValidator(_mirror)] | None = None
     base_raw_config: dict[str, Any] = {}
     advertised_ip: Annotated[str, AfterValidator(_ipv4)] | None = None
     advertised_http_url: HttpUrl | None = None
     provisioning_key_in_urls: bool = False
+
+    @model_validator(mode="after")
+    def _check_repositories(self) -> GeneralSettings:
+        names = [DEFAULT_REPOSITORY, *(repository.name for repository in self.repositories)]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"several repositories are named {twice[0]}; the one of plugin_server is named default")
+        for plugin, name in self.plugin_pins.items():
+            if name not in names:
+                raise ValueError(f"plugin_pins: {plugin} is pinned to {name}, which is no repository")
+        return self
 
 
 class RestApiSettings(Section):

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapp
 from pathlib import Path
 from typing import Any, TypeVar
 
-from attrs import evolve
+from attrs import evolve, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from provisiond.errors import AlreadyExists, InvalidInput, NotFound, PluginProblem
+from provisiond.errors import AlreadyExists, InvalidInput, NotFound, PluginProblem, UnknownReference
 from provisiond.identification.extract import Identifier
 from provisiond.identification.knowledge import Knowledge
 from provisiond.identification.rules import Rule
@@ -467,12 +467,25 @@ class FakeOffer:
         return {**self.info.localized(locale), "dsize": 1}
 
 
+@frozen
+class FakeEntry:
+    """A version of a plugin that can be installed."""
+
+    version: str = "1.0"
+    repository: str = "default"
+    size: int = 1
+    kept: bool = False
+
+
 class FakeArchives:
     """Repositories that offer what a test puts there."""
 
     def __init__(self, host: FakeHost) -> None:
         self.host = host
         self.offers: dict[str, FakeOffer] = {}
+        self.entries: dict[str, list[FakeEntry]] = {}
+        self.states: list[Any] = []
+        self.wishes: list[tuple[str, str | None, str | None]] = []
         self.gate = Gate()
         self.fails: Exception | None = None
         self.updates = 0
@@ -496,13 +509,31 @@ class FakeArchives:
         await self._work(progress)
         self.updates += 1
 
-    async def install(self, plugin_id: str, progress: OperationProgress) -> None:
-        await self._work(progress)
-        self.host.on_disk[plugin_id] = info_of()
+    def check_offered(self, plugin_id: str, version: str | None = None, repository: str | None = None) -> None:
+        offered = self.entries.get(plugin_id, [FakeEntry()] if plugin_id in self.offers else [])
+        if not any(version in (None, each.version) and repository in (None, each.repository) for each in offered):
+            raise UnknownReference(f"no repository offers the plugin {plugin_id}")
 
-    async def upgrade(self, plugin_id: str, progress: OperationProgress) -> None:
+    def repositories(self) -> Sequence[Any]:
+        return self.states
+
+    def versions(self) -> Mapping[str, Sequence[FakeEntry]]:
+        return self.entries
+
+    async def install(
+        self, plugin_id: str, progress: OperationProgress, version: str | None = None, repository: str | None = None
+    ) -> None:
+        self.wishes.append((plugin_id, version, repository))
+        await self._work(progress)
+        self.host.on_disk[plugin_id] = info_of(version or "1.0")
+
+    async def upgrade(
+        self, plugin_id: str, progress: OperationProgress, version: str | None = None, repository: str | None = None
+    ) -> None:
+        self.wishes.append((plugin_id, version, repository))
         await self._work(progress)
         await self.host.load(plugin_id)
+        self.host.on_disk[plugin_id] = info_of(version or "1.0")
 
     async def uninstall(self, plugin_id: str) -> None:
         await self.gate()

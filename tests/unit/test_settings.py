@@ -134,3 +134,33 @@ def test_every_setting_is_documented() -> None:
     text = (SHIPPED.parents[2] / "docs" / "settings.md").read_text()
     for key, _ in _members(Settings):
         assert f"`{key}`" in text, key
+
+
+@pytest.mark.parametrize(
+    ("general", "said"),
+    [
+        ({"repository_keys": ["c2hvcnQ="]}, "general.repository_keys.0: must be an Ed25519 public key"),
+        ({"repository_keys": ["not base64!"]}, "general.repository_keys.0: must be an Ed25519 public key"),
+        ({"repositories": [{"name": "default", "url": "http://x/"}]}, "several repositories are named default"),
+        ({"repositories": [{"name": "a", "url": "http://x/"}, {"name": "a", "url": "http://y/"}]}, "are named a"),
+        ({"repositories": [{"name": "A b", "url": "http://x/"}]}, "general.repositories.0.name"),
+        ({"repositories": [{"name": "a", "url": "gopher://x/"}]}, "general.repositories.0.url: must be a URL"),
+        ({"repositories": [{"name": "a", "url": "http://x/", "priority": 1001}]}, "general.repositories.0.priority"),
+        ({"plugin_pins": {"snom-10": "testing"}}, "snom-10 is pinned to testing, which is no repository"),
+        ({"firmware_mirror": "mirror"}, "general.firmware_mirror: must be an absolute directory"),
+    ],
+)
+def test_wrong_repositories_are_told(config: Path, general: dict[str, object], said: str) -> None:
+    config.write_text(yaml.safe_dump({"general": general}))
+    [told] = problems(config)
+    assert said in told
+
+
+def test_repositories_pins_and_keys(config: Path) -> None:
+    repositories = [{"name": "testing", "url": "file:///srv/testing/", "priority": 600}]
+    pins = {"snom-10": "testing", "aastra": "default"}
+    keys = ["11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="]
+    general = {"repositories": repositories, "plugin_pins": pins, "repository_keys": keys}
+    config.write_text(yaml.safe_dump({"general": general}))
+    found = load_settings(config).general
+    assert (found.repositories[0].priority, found.plugin_pins, found.repository_keys) == (600, pins, keys)

@@ -34,6 +34,7 @@ class IndexEntry:
     :param size: bytes of the archive.
     :param digests: ``sha1`` and ``sha256`` -> lower-case hex, at least one of them.
     :param document: the whole entry.
+    :param kept: whether no repository has it any more, and only the cache does.
     :param metadata: author, changes, documentation, icon and the like, as in ``plugin-info``.
     """
 
@@ -47,6 +48,7 @@ class IndexEntry:
     digests: Mapping[str, str]
     document: Mapping[str, Any] = field(repr=False)
     metadata: PackageMetadata = field(factory=PackageMetadata, repr=False)
+    kept: bool = False
 
     def localized(self, locale: str | None) -> dict[str, Any]:
         """Return the entry for REST: without ``filename``, the description in this locale, the others removed.

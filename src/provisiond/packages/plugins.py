@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
+from attrs import evolve
+
 from provisiond.model.operation import OperationProgress
 from provisiond.model.versions import version_key
 from provisiond.packages.downloads import Downloads
@@ -85,9 +87,16 @@ class PluginPackages:
         found = {plugin_id: self._versions(plugin_id) for plugin_id in plugin_ids}
         return {plugin_id: entries for plugin_id, entries in found.items() if entries}
 
-    def offers(self, plugin_id: str, version: str | None = None) -> bool:
-        """Tell whether a plugin, or this version of it, can be installed."""
-        return self._found(plugin_id, version) is not None
+    def offers(self, plugin_id: str, version: str | None = None, repository: str | None = None) -> bool:
+        """Tell whether a plugin, or this version of it, or that of this repository, can be installed."""
+        return self._found(plugin_id, version, repository) is not None
+
+    def check_offered(self, plugin_id: str, version: str | None = None, repository: str | None = None) -> None:
+        """Return when a plugin, or this version of it, or that of this repository, can be installed.
+
+        :raises UnknownPackage: when it cannot.
+        """
+        self._entry(plugin_id, version, repository)
 
     def installable(self) -> Mapping[str, IndexEntry]:
         """Return plugin id -> what would be installed."""
@@ -117,7 +126,7 @@ class PluginPackages:
         """Refuse an update of the list that cannot begin now; see :meth:`Repositories.check_update`."""
         self._repositories.check_update()
 
-    def check_install(self, plugin_id: str, version: str | None = None) -> IndexEntry:
+    def check_install(self, plugin_id: str, version: str | None = None, repository: str | None = None) -> IndexEntry:
         """Return what :meth:`install` would install.
 
         :raises UnknownPackage: when no repository offers it.
@@ -127,9 +136,9 @@ class PluginPackages:
         self._check_idle(plugin_id)
         if self.is_installed(plugin_id):
             raise AlreadyInstalled(f"the plugin {plugin_id} is already installed")
-        return self._entry(plugin_id, version)
+        return self._entry(plugin_id, version, repository)
 
-    def check_upgrade(self, plugin_id: str, version: str | None = None) -> IndexEntry:
+    def check_upgrade(self, plugin_id: str, version: str | None = None, repository: str | None = None) -> IndexEntry:
         """Return what :meth:`upgrade` would install.
 
         :raises UnknownPackage: when it is not installed, or no repository offers it.
@@ -138,7 +147,7 @@ class PluginPackages:
         self._check_idle(plugin_id)
         if not self.is_installed(plugin_id):
             raise UnknownPackage(f"the plugin {plugin_id[:128]} is not installed")
-        return self._entry(plugin_id, version)
+        return self._entry(plugin_id, version, repository)
 
     def check_uninstall(self, plugin_id: str) -> None:
         """Refuse to uninstall.
@@ -150,13 +159,20 @@ class PluginPackages:
         if not self.is_installed(plugin_id):
             raise UnknownPackage(f"the plugin {plugin_id[:128]} is not installed")
 
-    async def install(self, plugin_id: str, progress: OperationProgress, version: str | None = None) -> None:
+    async def install(
+        self,
+        plugin_id: str,
+        progress: OperationProgress,
+        version: str | None = None,
+        repository: str | None = None,
+    ) -> None:
         """Put a plugin in place; loading it is left to the caller. On failure nothing is there.
 
         :param version: None for the one that counts.
+        :param repository: name of the only repository that it may come from; None for any.
         :raises PackageProblem: as :meth:`check_install` says, and when the archive cannot be fetched or is refused.
         """
-        entry = self.check_install(plugin_id, version)
+        entry = self.check_install(plugin_id, version, repository)
         self._busy[plugin_id] = "installed"
         try:
             tree = await self._unpacked(entry, progress)
@@ -169,16 +185,23 @@ class PluginPackages:
         finally:
             self._idle(plugin_id)
 
-    async def upgrade(self, plugin_id: str, progress: OperationProgress, version: str | None = None) -> None:
+    async def upgrade(
+        self,
+        plugin_id: str,
+        progress: OperationProgress,
+        version: str | None = None,
+        repository: str | None = None,
+    ) -> None:
         """Put another version of an installed plugin in its place, a greater, lower or the same one, and load it.
 
         The new tree is loaded aside before. On failure the old one is untouched, or put back and loaded again.
 
         :param version: None for the one that counts.
+        :param repository: name of the only repository that it may come from; None for any.
         :raises PackageProblem: as :meth:`check_upgrade` says, and when the archive cannot be fetched or is refused.
         :raises PluginProblem: when the new version does not load.
         """
-        entry = self.check_upgrade(plugin_id, version)
+        entry = self.check_upgrade(plugin_id, version, repository)
         self._busy[plugin_id] = "upgraded"
         try:
             tree = await self._unpacked(entry, progress)
@@ -224,22 +247,28 @@ class PluginPackages:
     def _idle(self, plugin_id: str) -> None:
         self._busy.pop(plugin_id, None)
 
-    def _entry(self, plugin_id: str, version: str | None) -> IndexEntry:
-        entry = self._found(plugin_id, version)
+    def _entry(self, plugin_id: str, version: str | None, repository: str | None) -> IndexEntry:
+        entry = self._found(plugin_id, version, repository)
         if entry is None:
             which = "" if version is None else f" in version {version[:64]}"
-            raise UnknownPackage(f"no repository offers the plugin {plugin_id[:128]}{which}")
+            who = "no repository offers" if repository is None else f"the repository {repository[:64]} does not offer"
+            raise UnknownPackage(f"{who} the plugin {plugin_id[:128]}{which}")
         return entry
 
-    def _found(self, plugin_id: str, version: str | None) -> IndexEntry | None:
-        if version is None:
+    def _found(self, plugin_id: str, version: str | None, repository: str | None) -> IndexEntry | None:
+        if version is None and repository is None:
             return self.installable().get(plugin_id)
-        return next((entry for entry in self._versions(plugin_id) if entry.version == version), None)
+        fitting = (
+            entry
+            for entry in self._versions(plugin_id)
+            if version in (None, entry.version) and repository in (None, entry.repository)
+        )
+        return next(fitting, None)
 
     def _versions(self, plugin_id: str) -> tuple[IndexEntry, ...]:
         offered = self._repositories.versions(plugin_id)
         known = {entry.version for entry in offered}
-        former = [each for each in self._kept.entries(plugin_id) if each.version not in known]
+        former = [evolve(each, kept=True) for each in self._kept.entries(plugin_id) if each.version not in known]
         allowed = sorted(
             filter(self._repositories.allows, former), key=lambda entry: version_key(entry.version), reverse=True
         )

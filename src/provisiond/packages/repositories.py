@@ -50,6 +50,7 @@ class RepositoryState:
     :param entries: number of plugins that it offers.
     :param problem: why the last update failed, or None; the former index is then still in use.
     :param left_out: one sentence for each entry of the index that is not usable.
+    :param pinned: ids of the plugins that may come from here only.
     """
 
     name: str
@@ -59,6 +60,7 @@ class RepositoryState:
     entries: int
     problem: str | None
     left_out: tuple[str, ...]
+    pinned: tuple[str, ...] = ()
 
     @property
     def state(self) -> Literal["ok", "stale", "broken", "unasked"]:
@@ -220,6 +222,7 @@ class Repositories:
             entries=len(kept.index.entries) if kept else 0,
             problem=sentence if url == source.url else None,
             left_out=kept.index.left_out if kept else (),
+            pinned=tuple(sorted(plugin_id for plugin_id, name in self._pins().items() if name == source.name)),
         )
 
     async def _updated(self, source: Repository, progress: OperationProgress) -> KeptIndex:

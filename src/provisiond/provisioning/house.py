@@ -30,7 +30,8 @@ from provisiond.provisioning.package_files import FileInspection, PackageFiles
 from provisiond.provisioning.packages import Packages, PackageService
 from provisiond.provisioning.parameters import Parameters
 from provisiond.provisioning.plugin_use import PluginUse
-from provisiond.provisioning.plugins import Hosting, PluginArchives, Plugins
+from provisiond.provisioning.plugin_versions import PluginVersions, VersionedArchives
+from provisiond.provisioning.plugins import Hosting, Plugins
 from provisiond.provisioning.ports import (
     Clock,
     StoredConfigs,
@@ -87,7 +88,7 @@ class Surroundings:
     base: Mapping[str, Any]
     identifier: Identifier
     host: Hosting
-    archives: PluginArchives
+    archives: VersionedArchives
     packages: PackageService | None = None
     file_inspection: FileInspection | None = None
     notifier: Notifier | None = None
@@ -190,6 +191,7 @@ class House:
             events=self.events,
             use=use,
         )
+        self.plugin_versions = PluginVersions(host, around.archives, self.plugins)
         self.inspection = Inspection(self.directory, self.tree, self.rendering, self.fetches, threads, clock)
         self.currencies = Currencies(self.directory, self.rendering, self.fetches, clock)
         self.packages = Packages(host, around.packages, self.operations, self.parameters, use)

@@ -45,8 +45,13 @@ class PluginArchives(Protocol):
     def installable(self) -> Mapping[str, Offer]: ...
     def check_update(self) -> None: ...
     async def update(self, progress: OperationProgress) -> None: ...
-    async def install(self, plugin_id: str, progress: OperationProgress) -> None: ...
-    async def upgrade(self, plugin_id: str, progress: OperationProgress) -> None: ...  # loads it, too
+    def check_offered(self, plugin_id: str, version: str | None = None, repository: str | None = None) -> None: ...
+    async def install(
+        self, plugin_id: str, progress: OperationProgress, version: str | None = None, repository: str | None = None
+    ) -> None: ...
+    async def upgrade(  # loads it, too
+        self, plugin_id: str, progress: OperationProgress, version: str | None = None, repository: str | None = None
+    ) -> None: ...
     async def uninstall(self, plugin_id: str) -> None: ...
 
 
@@ -173,27 +178,38 @@ class Plugins:
         self._archives.check_update()
         return await self._begin("update", "", "update", lambda progress: self._archives.update(progress))
 
-    async def install(self, plugin_id: str) -> StoredOperation:
+    async def install(
+        self, plugin_id: str, version: str | None = None, repository: str | None = None
+    ) -> StoredOperation:
         """Install and load a plugin and make its devices' files, as an operation.
 
+        :param version: None for the one that counts.
+        :param repository: name of the only repository that it may come from; None for any.
         :raises UnknownReference: when no repository offers it.
         :raises InProgress: while it is being installed or upgraded.
         :raises AlreadyExists: when it is installed already.
         """
-        self._offered(plugin_id)
+        self._archives.check_offered(plugin_id, version, repository)
         if plugin_id in self._host.installed():
             raise AlreadyExists(f'plugin "{plugin_id}" is already installed')
-        return await self._begin("install", plugin_id, "install", partial(self._install, plugin_id))
+        work = partial(self._install, plugin_id, version, repository)
+        return await self._begin("install", plugin_id, "install", work)
 
-    async def upgrade(self, plugin_id: str) -> StoredOperation:
+    async def upgrade(
+        self, plugin_id: str, version: str | None = None, repository: str | None = None, *, word: str = "upgrade"
+    ) -> StoredOperation:
         """Install the offered version over the installed one and load it, as an operation.
 
+        :param version: None for the one that counts; it may be greater than the installed one, lower, or the same.
+        :param repository: name of the only repository that it may come from; None for any.
+        :param word: last word of the operation's resource.
         :raises UnknownReference: when no repository offers it, or it is not installed.
         :raises InProgress: while it is being installed or upgraded.
         """
-        self._offered(plugin_id)
+        self._archives.check_offered(plugin_id, version, repository)
         self._installed(plugin_id)
-        return await self._begin("upgrade", plugin_id, "install", partial(self._upgrade, plugin_id))
+        work = partial(self._upgrade, plugin_id, version, repository)
+        return await self._begin(word, plugin_id, "install", work)
 
     async def uninstall(self, plugin_id: str) -> None:
         """Remove a plugin; its devices keep its name and are no longer configured.
@@ -244,14 +260,18 @@ class Plugins:
 
     # Inside
 
-    async def _install(self, plugin_id: str, progress: OperationProgress) -> None:
-        await self._archives.install(plugin_id, progress)
+    async def _install(
+        self, plugin_id: str, version: str | None, repository: str | None, progress: OperationProgress
+    ) -> None:
+        await self._archives.install(plugin_id, progress, version, repository)
         await self._load(plugin_id, "installed")
         await self._follow(plugin_id)
 
-    async def _upgrade(self, plugin_id: str, progress: OperationProgress) -> None:
+    async def _upgrade(
+        self, plugin_id: str, version: str | None, repository: str | None, progress: OperationProgress
+    ) -> None:
         try:
-            await self._archives.upgrade(plugin_id, progress)
+            await self._archives.upgrade(plugin_id, progress, version, repository)
         finally:
             # Also when the old version was put back and loaded again.
             self.changed([plugin_id], "upgraded")
@@ -295,10 +315,6 @@ class Plugins:
             yield
         finally:
             self._updating = False
-
-    def _offered(self, plugin_id: str) -> None:
-        if plugin_id not in self._archives.installable():
-            raise UnknownReference(f'plugin "{plugin_id}" is not in any repository')
 
     def _installed(self, plugin_id: str) -> None:
         if plugin_id not in self._host.installed():

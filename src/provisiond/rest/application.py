@@ -16,6 +16,7 @@ from provisiond.rest.inspection import InspectionResources, Journal
 from provisiond.rest.operations import PATHS, OperationResource
 from provisiond.rest.package_files import PackageFileResources
 from provisiond.rest.packages import PackageResources
+from provisiond.rest.plugin_versions import PluginVersionResources
 from provisiond.rest.plugins import PluginResources
 from provisiond.rest.routing import Router
 from provisiond.rest.server import ServerResources
@@ -31,6 +32,7 @@ def routed(house: House, journal: Journal, metrics: Metrics, clock: Any) -> Rout
     router.add(DeviceResources(house.devices, house.contact, house.synchronization, house.plugins))
     router.add(ConfigResources(house.configs))
     router.add(PluginResources(house.plugins, house.packages))
+    router.add(PluginVersionResources(house.plugin_versions))
     router.add(PackageResources(house.packages))
     router.add(PackageFileResources(house.package_files))
     router.add(InspectionResources(house.inspection, house.currencies, house.devices, journal))

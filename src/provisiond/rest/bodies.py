@@ -28,6 +28,13 @@ class IdBody(Body):
     id: str
 
 
+class VersionBody(IdBody):
+    """Names a plugin, and ours: which version of it, and from which repository only."""
+
+    version: str | None = None
+    repository: str | None = None
+
+
 class RowsBody(Body):
     """Rows of a media type that the route takes, as they were sent."""
 

@@ -15,6 +15,7 @@ READ, DELETE = "provd.operation.read", "provd.operation.delete"
 PATHS = (
     "/pg_mgr/install/install",
     "/pg_mgr/install/upgrade",
+    "/pg_mgr/install/downgrade",
     "/pg_mgr/install/update",
     "/dev_mgr/synchronize",
     "/pg_mgr/plugins/<plugin>/install/install",

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from provisiond.provisioning.packages import Packages
 from provisiond.provisioning.plugins import Plugins
 from provisiond.rest.answers import NO_CONTENT, Answer, links
-from provisiond.rest.bodies import AnyBody, IdBody
+from provisiond.rest.bodies import AnyBody, IdBody, VersionBody
 from provisiond.rest.operations import begun
 from provisiond.rest.routing import Call, route
 
@@ -93,24 +93,26 @@ class PluginResources:
         "/pg_mgr/install/install",
         "provd.pg_mgr.install.install.create",
         "Install a plugin",
-        body=IdBody,
+        body=VersionBody,
         statuses={201: "Begun; Location is the operation.", 400: "Not offered, installed already, or in progress."},
     )
     async def install(self, call: Call) -> Answer:
         """Begin to install a plugin."""
-        return begun(call, await self._plugins.install(call.body_as(IdBody).id))
+        body = call.body_as(VersionBody)
+        return begun(call, await self._plugins.install(body.id, body.version, body.repository))
 
     @route(
         "POST",
         "/pg_mgr/install/upgrade",
         "provd.pg_mgr.install.upgrade.create",
         "Upgrade a plugin",
-        body=IdBody,
+        body=VersionBody,
         statuses={201: "Begun; Location is the operation.", 400: "Not offered, not installed, or in progress."},
     )
     async def upgrade(self, call: Call) -> Answer:
         """Begin to upgrade a plugin."""
-        return begun(call, await self._plugins.upgrade(call.body_as(IdBody).id))
+        body = call.body_as(VersionBody)
+        return begun(call, await self._plugins.upgrade(body.id, body.version, body.repository))
 
     @route(
         "POST",

@@ -126,10 +126,10 @@ def test_refusals_name_what_is_wrong(offered):
     plugins = offered.house.plugins
     offered.archives.offers[PLUGIN] = FakeOffer()
     for call, name, refusal, sentence in (
-        (plugins.install, "ghost", UnknownReference, 'plugin "ghost" is not in any repository'),
+        (plugins.install, "ghost", UnknownReference, "no repository offers the plugin ghost"),
         (plugins.install, PLUGIN, AlreadyExists, f'plugin "{PLUGIN}" is already installed'),
         (plugins.upgrade, NEW, UnknownReference, f'plugin "{NEW}" is not installed'),
-        (plugins.upgrade, "ghost", UnknownReference, 'plugin "ghost" is not in any repository'),
+        (plugins.upgrade, "ghost", UnknownReference, "no repository offers the plugin ghost"),
         (plugins.uninstall, "ghost", UnknownReference, 'plugin "ghost" is not installed'),
         (plugins.reload, "ghost", UnknownReference, 'plugin "ghost" is not installed'),
     ):
