@@ -3,14 +3,19 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-from-locks
+# the authors' targets of plugins/Makefile; a directory named here is relative to here
+AUTHORS := build upload upload-stable upload-archive upload-firmwares promote archive \
+	download-testing download-stable download-archive
+PLACE := $(if $(findstring :,$(DESTINATION)),$(DESTINATION),$(abspath $(DESTINATION)))
 
-.PHONY: help demo run test lint types contracts unit plugins venv system system-test clean bench
+.PHONY: $(AUTHORS) plugin-check plugin-lint help demo run test lint types contracts unit plugins venv system system-test clean bench
 
 help:
 	@sed -n '1s/^# //p' Makefile
 	@echo "make venv      the virtual environment, from locked requirements"
 	@echo "make plugins   build every shipped plugin into build/repository/"
 	@echo "make bench     measure"
+	@echo "make upload DESTINATION=…   and the other authors' targets: make -C plugins help"
 	@echo "make clean     remove what was built"
 
 venv: $(STAMP)
@@ -28,6 +33,12 @@ plugins: venv
 	@$(BIN)/python -m provisiond.packages.authoring build --source plugins --destination build/plugins
 	@$(BIN)/python -m provisiond.packages.authoring package --source build/plugins --destination build/repository
 	@$(BIN)/python -m provisiond.packages.authoring index build/repository
+
+$(AUTHORS): venv
+	@$(MAKE) --no-print-directory -C plugins $@ PYTHON="$(abspath $(BIN))/python" DESTINATION="$(PLACE)"
+
+plugin-check plugin-lint: venv
+	@$(MAKE) --no-print-directory -C plugins $(@:plugin-%=%) PYTHON="$(abspath $(BIN))/python"
 
 demo: system plugins
 	@$(BIN)/python -m bench.demo

@@ -29,12 +29,26 @@ from provisiond.packages.repositories import Repository
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture(params=["directory", "rsync"])
-def destination(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+FAR = """#!/bin/sh
+# stands for ssh: the host is this one
+[ "$1" = far.example.org ] || exit 9
+shift
+exec "$@"
+"""
+
+
+@pytest.fixture(params=["directory", "rsync", "ssh"])
+def destination(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[str, Path]]:
     """What to publish to, and the directory that it is."""
-    if request.param == "directory":
+    if request.param != "rsync":
         (tmp_path / "published").mkdir()
-        yield str(tmp_path / "published"), tmp_path / "published"
+        (tmp_path / "far").write_text(FAR)
+        (tmp_path / "far").chmod(0o755)
+        monkeypatch.setenv("RSYNC_RSH", str(tmp_path / "far"))
+        host = "far.example.org:" if request.param == "ssh" else ""
+        yield f"{host}{tmp_path}/published", tmp_path / "published"
     else:
         with rsync_daemon(tmp_path) as address:
             yield address, tmp_path / "published"
@@ -102,15 +116,23 @@ def test_a_channel_that_was_not_fetched_or_has_changed_since_is_not_overwritten(
     assert "theirs-1.tar.bz2" in names(there / "stable")
 
 
-def test_nothing_newer_than_what_is_sent_is_removed(destination: tuple[str, Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["theirs-1.tar.bz2", "b-1.tar.bz2"])
+def test_nothing_that_came_since_the_channel_was_fetched_is_removed(
+    destination: tuple[str, Path], tmp_path: Path, name: str
+) -> None:
     address, there = destination
-    local = offer(tmp_path / "local", a="1")
-    publish(local, f"{address}/stable")
-    late = there / "stable" / "theirs-1.tar.bz2"
+    channel = f"{address}/stable"
+    local = offer(tmp_path / "local", a="1", b="1")
+    publish(local, channel)
+    late = there / "stable" / name
     late.write_bytes(plugin_archive("theirs", "1"))
-    os.utime(late, (4_000_000_000, 4_000_000_000))
-    with pytest.raises(PackageProblem, match=r"theirs-1.tar.bz2 at the destination is newer"):
-        publish(local, f"{address}/stable")
+    os.utime(late, (late.stat().st_mtime + 60,) * 2)
+    (local / "b-1.tar.bz2").unlink()
+    os.utime(local / "a-1.tar.bz2", (4_000_000_000, 4_000_000_000))
+    index(local)
+    for dry_run in (True, False):
+        with pytest.raises(PackageProblem, match=f"{name} at the destination is newer than what was fetched"):
+            publish(local, channel, dry_run=dry_run)
     assert late.exists()
 
 
@@ -282,6 +304,23 @@ def test_the_whole_round(destination: tuple[str, Path], tmp_path: Path) -> None:
     (sources / "key").write_text("")
     make(sources, "build")
     make(sources, "help")
+
+
+def test_the_top_level_hands_the_authors_targets_on(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text())
+    (tmp_path / "plugins").mkdir()
+    told = '@echo "$@ $(PLUGIN) to $(DESTINATION)"'
+    targets = "build upload upload-stable upload-archive download-stable download-archive promote archive check lint"
+    (tmp_path / "plugins/Makefile").write_text(f"{targets}:\n\t{told}\n.PHONY: {targets}\n")
+    stamp = tmp_path / "venv/.installed-from-locks"
+    stamp.parent.mkdir()
+    for name in ("requirements/runtime.txt", "requirements/dev.txt", "pyproject.toml", "venv/.installed-from-locks"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    for target in targets.split()[:-2]:
+        assert make(tmp_path, target, "VENV=venv", "DESTINATION=out", "PLUGIN=x") == f"{target} x to {tmp_path}/out\n"
+    assert make(tmp_path, "upload", "VENV=venv", "DESTINATION=h:/p") == "upload  to h:/p\n"
+    assert make(tmp_path, "plugin-check", "plugin-lint", "VENV=venv").splitlines() == ["check  to ", "lint  to "]
 
 
 def plugin_tool(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -24,6 +24,7 @@ from provisiond.packages.authoring.check_fw import updated
 from provisiond.packages.authoring.definition_text import with_options
 from provisiond.packages.authoring.index import index
 from provisiond.packages.authoring.lint import lint
+from provisiond.packages.authoring.package import package
 from provisiond.packages.authoring.skeleton import new_family
 from provisiond.packages.authoring.sources import with_version
 from provisiond.packages.firmware.definitions import read_definitions
@@ -322,6 +323,77 @@ def test_a_change_of_what_is_shared_needs_it_everywhere(repository: Path, name: 
     git(repository.parent, "commit", "-q", "-m", "second")
     assert lint(repository, "main~1") == []
     assert lint(repository, "main") == []
+
+
+SCRIPT = """
+import shutil
+
+def lay(path, version):
+    shutil.copytree(version, path, dirs_exist_ok=True)
+
+@target("1.0", "demo-1.0")
+def build_1(path):
+    lay(path, "1.0")
+
+@target("2.0", "demo-2.0")
+def build_2(path):
+    lay(path, "2.0")
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "concerned"),
+    [
+        ("", "", []),
+        ('lay(path, "2.0")', 'lay(path, "2.0") or None', ["2.0"]),
+        ('"demo-1.0")', '"demo-1.0", std_dirs=False)', ["1.0"]),
+        ("import shutil", "import shutil  # as ever", []),
+        ("copytree(version", "copytree(version + ''", ["1.0", "2.0"]),
+        ("import shutil", "import shutil,", ["1.0", "2.0"]),
+        ("def lay", "@target('3.0', 'demo-3.0')\ndef build_3(path):\n    lay(path, '2.0')\n\ndef lay", []),
+    ],
+)
+def test_a_build_script_concerns_those_that_it_builds_otherwise(
+    repository: Path, before: str, after: str, concerned: list[str]
+) -> None:
+    (repository / "demo/build.py").write_text(SCRIPT)
+    git(repository.parent, "commit", "-q", "-a", "-m", "script")
+    (repository / "demo/build.py").write_text(SCRIPT.replace(before, after) + "\n")
+    assert [sentence.partition(":")[0] for sentence in lint(repository, "main")] == [f"demo/{v}" for v in concerned]
+
+
+def test_a_new_firmware_version_leaves_the_others_as_they_are(tmp_path: Path) -> None:
+    source = tmp_path / "plugins"
+    new_family(source, "demo")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-q", "-m", "first")
+    result(bump(source, "demo", "1.0", "1.1", downloads=None))
+    assert lint(source, "main") == []
+    assert build(source, tmp_path / "built").built == ["demo-1.0", "demo-1.1"]
+
+
+def test_two_clones_give_the_same_bytes(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    (repository / "demo/build.py").write_text(SCRIPT)
+    manifest = {"version": "1", "description": "Demo", "capabilities": {}}
+    for version in ("1.0", "2.0"):
+        (repository / "demo" / version / "plugin-info").write_text(json.dumps(manifest))
+    git(repository.parent, "commit", "-q", "-a", "-m", "script")
+    packed = []
+    for number in (1, 2):
+        clone = tmp_path / f"clone{number}"
+        git(tmp_path, "clone", "-q", str(repository.parent), str(clone))
+        for path in clone.rglob("demo/**/*"):
+            os.utime(path, (1_000_000_000 + number, 1_000_000_000 + number))
+        assert build(clone / "plugins", clone / "built").problems == []
+        report = package(clone / "built", clone / "channel")
+        packed.append([archive.read_bytes() for archive in report.archives])
+    assert packed[0] == packed[1]
+    (tmp_path / "clone1/plugins/demo/1.0/more").write_text("not committed")
+    os.utime(tmp_path / "clone1/plugins/demo/1.0/more", (1_999_999_999, 1_999_999_999))
+    build(tmp_path / "clone1/plugins", tmp_path / "clone1/built")
+    assert (tmp_path / "clone1/built/demo-1.0/more").stat().st_mtime == 1_999_999_999
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from attrs import define, field, frozen
 
 from provisiond.errors import PackageProblem
 from provisiond.packages.archives import remove_tree, shown
+from provisiond.packages.authoring.git import committed_time
 from provisiond.packages.packing import source_time
 from provisiond.packages.plugin_archive import is_plugin_id
 
@@ -128,7 +129,7 @@ def _build_family(family: Path, destination: Path, wanted: Sequence[str], report
         raise PackageProblem(
             f"{family.name} has no target {', '.join(map(shown, unknown))}; it has {', '.join(targets)}"
         )
-    time = source_time(family)
+    time = _time_of(family)
     for target_id in wanted or targets:
         target = targets[target_id]
         try:
@@ -139,6 +140,12 @@ def _build_family(family: Path, destination: Path, wanted: Sequence[str], report
             report.problems.append(f"{family.name}, target {target_id}: {problem.sentence}")
         else:
             report.built.append(target.plugin_id)
+
+
+def _time_of(family: Path) -> int:
+    """Return the time of the last commit where all is committed, so that two clones give the same bytes."""
+    committed = None if os.environ.get("SOURCE_DATE_EPOCH") else committed_time(family)
+    return source_time(family) if committed is None else committed
 
 
 def build_target(family: Path, target: Target, destination: Path, time: int) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import shutil
 import tempfile
 from pathlib import Path
@@ -13,6 +12,7 @@ from attrs import define, field
 from provisiond.errors import PackageProblem
 from provisiond.packages.archives import remove_tree, shown
 from provisiond.packages.authoring.build import BUILD_SCRIPT, read_targets
+from provisiond.packages.authoring.build_script import function_lines
 from provisiond.packages.authoring.check_fw import updated
 from provisiond.packages.authoring.sources import family_directory, with_version
 from provisiond.packages.firmware.dialect import parse_sections
@@ -125,28 +125,12 @@ def _with_target(root: Path, old: str, new: str) -> tuple[str, str]:
         )
     text = (root / BUILD_SCRIPT).read_text("utf-8")
     lines = text.splitlines(keepends=True)
-    first, last = _function_lines(text, old, root.name)
+    first, last = function_lines(text, old, root.name)
     copy = with_version("".join(lines[first:last]), old, new)
     if not copy.endswith("\n"):
         lines[last - 1] += "\n"
         copy += "\n"
     return "".join([*lines[:last], "\n\n", copy, *lines[last:]]), plugin_id
-
-
-def _function_lines(text: str, target_id: str, family: str) -> tuple[int, int]:
-    for node in ast.parse(text).body:
-        if not isinstance(node, ast.FunctionDef):
-            continue
-        for decorator in node.decorator_list:
-            if _is_target(decorator, target_id):
-                return min(item.lineno for item in node.decorator_list) - 1, node.end_lineno or node.lineno
-    raise PackageProblem(f"build.py of {family} makes {shown(target_id)} without a function of its own; add it by hand")
-
-
-def _is_target(node: ast.expr, target_id: str) -> bool:
-    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "target"):
-        return False
-    return bool(node.args) and isinstance(node.args[0], ast.Constant) and node.args[0].value == target_id
 
 
 def _replace_script(root: Path, text: str, new: str, plugin_id: str) -> None:

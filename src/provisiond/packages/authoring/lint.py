@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import json
-import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from provisiond.errors import PackageProblem
 from provisiond.model.versions import version_key
 from provisiond.packages.authoring.build import BUILD_SCRIPT, families
+from provisiond.packages.authoring.build_script import is_target, target_functions
+from provisiond.packages.authoring.git import git
 from provisiond.packages.authoring.sources import version_directories
 from provisiond.packages.packing import is_left_out
 from provisiond.packages.plugin_archive import INFO_NAME
@@ -30,27 +32,46 @@ def lint(source: Path, revision: str) -> list[str]:
     # a revision that begins with a hyphen would be an option of git
     if not revision or revision.startswith("-"):
         raise PackageProblem("the revision must be one that git knows, such as main or a tag")
-    _git(source, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+    git(source, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     changed = _changed(source, revision)
     problems: list[str] = []
     for family in families(source):
         paths = [path for path in changed if path.parts[0] == family]
         for directory in version_directories(source / family):
-            own = [path for path in paths if _concerns(path, directory.name)]
+            own = [path for path in paths if _concerns(source, revision, path, directory.name)]
             if own:
                 problems += _unraised(source, directory, revision, own)
     return problems
 
 
-def _concerns(path: PurePosixPath, version: str) -> bool:
+def _concerns(source: Path, revision: str, path: PurePosixPath, version: str) -> bool:
     """Tell whether a changed file, relative to the sources, changes the plugin of a version directory."""
     inside = path.parts[1:]
     if inside == (BUILD_SCRIPT,):
-        return True
+        return _is_built_otherwise(source, revision, path, version)
     if inside[0] not in (version, _SHARED):
         return False
     last = len(inside) - 1
     return not any(is_left_out(part, is_directory=number < last) for number, part in enumerate(inside))
+
+
+def _is_built_otherwise(source: Path, revision: str, script: PurePosixPath, version: str) -> bool:
+    """Tell whether a changed build script makes a version in another way; targets added for others do not count."""
+    try:
+        before = ast.parse(git(source, "show", f"{revision}:./{script}"))
+        now = ast.parse((source / script).read_bytes())
+    except (PackageProblem, OSError, SyntaxError, ValueError):
+        return True
+    return _recipe(before, version) != _recipe(now, version)
+
+
+def _recipe(script: ast.Module, version: str) -> list[str]:
+    others = [
+        function
+        for function in target_functions(script)
+        if not any(is_target(decorator, version) for decorator in function.decorator_list)
+    ]
+    return [ast.dump(node) for node in script.body if node not in others]
 
 
 def _unraised(source: Path, directory: Path, revision: str, paths: Sequence[PurePosixPath]) -> list[str]:
@@ -72,34 +93,17 @@ def _unraised(source: Path, directory: Path, revision: str, paths: Sequence[Pure
 def _version_then(source: Path, name: str, revision: str) -> str | None:
     """Return the version that a ``plugin-info`` held, or None when it was not there."""
     try:
-        text = _git(source, "show", f"{revision}:./{name}")
+        text = git(source, "show", f"{revision}:./{name}")
         return str(json.loads(text)["version"])
     except (PackageProblem, ValueError, KeyError, TypeError):
         return None
 
 
 def _changed(source: Path, revision: str) -> list[PurePosixPath]:
-    differing = _git(source, "diff", "--name-only", "--relative", "--no-renames", "-z", revision, "--", ".")
-    untracked = _git(source, "ls-files", "--others", "--exclude-standard", "-z", "--", ".")
+    differing = git(source, "diff", "--name-only", "--relative", "--no-renames", "-z", revision, "--", ".")
+    untracked = git(source, "ls-files", "--others", "--exclude-standard", "-z", "--", ".")
     return sorted(set(_paths(differing)) | set(_paths(untracked)))
 
 
 def _paths(output: str) -> Iterable[PurePosixPath]:
     return (path for path in map(PurePosixPath, filter(None, output.split("\0"))) if len(path.parts) > 1)
-
-
-def _git(directory: Path, *arguments: str) -> str:
-    try:
-        done = subprocess.run(  # noqa: S603
-            ["git", "-C", str(directory), *arguments],  # noqa: S607
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    except FileNotFoundError:
-        raise PackageProblem("git is needed to compare with an earlier revision") from None
-    if done.returncode != 0:
-        said = done.stderr.strip().splitlines()
-        raise PackageProblem(f"git {arguments[0]} fails: {said[0] if said else 'no such revision'}")
-    return done.stdout

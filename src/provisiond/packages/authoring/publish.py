@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from attrs import define, field
 
@@ -47,7 +48,7 @@ def fetch(destination: str, local: Path) -> bool:
     """
     remote = Rsync(destination)
     there = remote.pull(local, filters=[_HIDDEN], delete=True)
-    _write_mark(local, destination, _digest(local / INDEX_NAME) if there else None)
+    _write_mark(local, destination, remote)
     return there
 
 
@@ -56,8 +57,8 @@ def publish(local: Path, destination: str, *, dry_run: bool = False) -> PublishR
 
     :param dry_run: only tell what would be sent and what would vanish.
     :raises PackageProblem: when the index does not fit the archives; when the channel was not fetched, or somebody else
-        has published since; when somebody else is publishing; when something that would vanish is newer than anything
-        that is sent; when rsync fails.
+        has published since; when somebody else is publishing; when something that would vanish came after the channel
+        was fetched; when rsync fails.
     """
     _check_channel(local)
     remote = Rsync(destination)
@@ -72,7 +73,7 @@ def publish(local: Path, destination: str, *, dry_run: bool = False) -> PublishR
         rules = [f"--include=/{_SIGNATURE_NAME}", f"--include=/{INDEX_NAME}", "--exclude=*"]
         remote.push(local, filters=rules)
         remote.remove(report.vanished)
-    _write_mark(local, destination, _digest(local / INDEX_NAME))
+    _write_mark(local, destination, remote)
     return report
 
 
@@ -106,26 +107,25 @@ def _check_channel(local: Path) -> None:
 
 
 def _difference(remote: Rsync, local: Path) -> PublishReport:
-    present = {item.name: item for item in remote.listing() if not item.name.startswith(".")}
-    ours = {path.name: path.stat() for path in local.iterdir() if path.is_file() and not path.name.startswith(".")}
+    present = _present(remote)
+    ours = {path.name for path in local.iterdir() if path.is_file() and not path.name.startswith(".")}
     sent = remote.would_send(local, filters=[_HIDDEN]) if present else sorted(ours)
-    vanished = sorted(set(present) - set(ours))
-    newest = max((status.st_mtime for status in ours.values()), default=0.0)
-    newer = [name for name in vanished if present[name].modified > newest + 1]
+    vanished = sorted(set(present) - ours)
+    fetched = _mark(local).get("files", {})
+    newer = [name for name in vanished if present[name] > fetched.get(name, 0)]
     if newer:
-        raise PackageProblem(
-            f"{newer[0]} at the destination is newer than everything that would be sent; fetch the channel again"
-        )
+        raise PackageProblem(f"{newer[0]} at the destination is newer than what was fetched; fetch the channel again")
     return PublishReport(sent, vanished)
+
+
+def _present(remote: Rsync) -> dict[str, float]:
+    return {item.name: item.modified for item in remote.listing() if not item.name.startswith(".")}
 
 
 def _check_unchanged(remote: Rsync, local: Path, destination: str) -> None:
     content = remote.read(INDEX_NAME)
     there = hashlib.sha256(content).hexdigest() if content is not None else None
-    try:
-        mark = json.loads((local / MARK_NAME).read_bytes())
-    except (OSError, ValueError):
-        mark = {}
+    mark = _mark(local)
     if there is None and not mark:
         return
     if mark.get("destination") != destination.rstrip("/"):
@@ -134,13 +134,22 @@ def _check_unchanged(remote: Rsync, local: Path, destination: str) -> None:
         raise PackageProblem(f"{destination} was changed since it was fetched; fetch it again")
 
 
-def _write_mark(local: Path, destination: str, digest: str | None) -> None:
-    document = {"destination": destination.rstrip("/"), "index": digest}
+def _mark(local: Path) -> dict[str, Any]:
+    try:
+        document = json.loads((local / MARK_NAME).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _write_mark(local: Path, destination: str, remote: Rsync) -> None:
+    """Note what is at the destination and here alike: it may be replaced and removed there."""
+    ours = {path.name for path in local.iterdir()}
+    files = {name: modified for name, modified in _present(remote).items() if name in ours}
+    index = local / INDEX_NAME
+    digest = hashlib.sha256(index.read_bytes()).hexdigest() if files and index.is_file() else None
+    document = {"destination": destination.rstrip("/"), "index": digest, "files": files}
     (local / MARK_NAME).write_text(json.dumps(document))
-
-
-def _digest(path: Path) -> str | None:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
 @contextmanager
