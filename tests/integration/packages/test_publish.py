@@ -11,23 +11,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.authors import ROOT, make
 from tests.support.file_server import file_server
 from tests.support.firmware import file_section, package_section
-from tests.support.plugin_packages import plugin_archive, result
+from tests.support.plugin_packages import plugin_archive
 from tests.support.plugin_packages import publish as published
-from tests.support.plugin_world import PluginWorld
 from tests.support.rsync_daemon import rsync_daemon
 
 from provisiond.errors import PackageProblem
-from provisiond.model.operation import OperationProgress
 from provisiond.packages.authoring import publish as publishing
 from provisiond.packages.authoring.index import index
 from provisiond.packages.authoring.publish import LOCK_NAME, fetch, publish, publish_files
 from provisiond.packages.authoring.rsync import Rsync
-from provisiond.packages.repositories import Repository
-
-ROOT = Path(__file__).parents[3]
-
 
 FAR = """#!/bin/sh
 # stands for ssh: the host is this one
@@ -241,69 +236,6 @@ def test_the_lock_goes_when_publishing_fails(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(PackageProblem, match="broken"):
         publish(local, str(tmp_path / "published"))
     assert names(tmp_path / "published") == []
-
-
-# the whole round, as an author types it
-
-
-def make(sources: Path, *words: str, fails: bool = False) -> str:
-    done = subprocess.run(
-        ["make", "--no-print-directory", "-C", str(sources), f"PYTHON={sys.executable}", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "MAKEFLAGS": ""},
-    )
-    assert (done.returncode != 0) is fails, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-def write_sources(sources: Path, version: str) -> None:
-    family = sources / "demo"
-    (family / "1.0").mkdir(parents=True, exist_ok=True)
-    fill = "    shutil.copytree('1.0', path, dirs_exist_ok=True)\n"
-    (family / "build.py").write_text(f"import shutil\n@target('1.0', 'demo-1.0')\ndef build_1_0(path):\n{fill}")
-    info = {"version": version, "description": "Demo", "capabilities": {"Demo, D10, 1.0": {}}}
-    (family / "1.0/plugin-info").write_text(json.dumps(info))
-    (family / "1.0/version").write_text(version)
-
-
-def test_the_whole_round(destination: tuple[str, Path], tmp_path: Path) -> None:
-    address, there = destination
-    sources = tmp_path / "sources"
-    sources.mkdir()
-    (sources / "Makefile").write_text((ROOT / "plugins/Makefile").read_text())
-    target = f"DESTINATION={address}"
-    write_sources(sources, "1.9")
-    assert "would send" in make(sources, "upload", target, "DRY_RUN=1")
-    assert not (there / "testing").exists()
-    make(sources, "upload", target)
-    world = PluginWorld(tmp_path / "server", [Repository(name="default", url=(there / "testing").as_uri())])
-    result(world.packages.update(OperationProgress()))
-    result(world.packages.install("demo-1.0", OperationProgress()))
-    assert world.tree("demo-1.0")["version"] == b"1.9"
-
-    write_sources(sources, "1.10")
-    make(sources, "upload", target)
-    assert names(there / "testing") == ["demo-1.0-1.10.tar.bz2", "plugins.db"]
-    make(sources, "download-stable", "download-archive", target)
-    assert "would put" in make(sources, "promote", "PLUGIN=demo-*", "DRY_RUN=1")
-    make(sources, "promote", "PLUGIN=demo-*")
-    make(sources, "upload-stable", target)
-    world.sources = [Repository(name="default", url=(there / "stable").as_uri())]
-    result(world.packages.update(OperationProgress()))
-    result(world.packages.upgrade("demo-1.0", OperationProgress()))
-    assert world.tree("demo-1.0")["version"] == b"1.10"
-
-    make(sources, "archive", "PLUGIN=demo-1.0")
-    make(sources, "upload-archive", "upload-stable", target)
-    assert names(there / "stable") == ["plugins.db"]
-    assert names(there / "archive") == ["demo-1.0-1.10.tar.bz2", "plugins.db"]
-    assert "name the destination" in make(sources, "upload-stable", fails=True)
-    assert "name the plugin" in make(sources, "promote", fails=True)
-    (sources / "key").write_text("")
-    make(sources, "build")
-    make(sources, "help")
 
 
 def test_the_top_level_hands_the_authors_targets_on(tmp_path: Path) -> None:

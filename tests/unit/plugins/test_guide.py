@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests.support.guide import guide_text, write_examples
 
 from provisiond import sdk
 from provisiond.identification.extract import Identifier
@@ -16,7 +16,6 @@ from provisiond.identification.values import PhoneRequest, Protocol
 from provisiond.model.device import Device
 from provisiond.plugins.testing import check_plugin, load_plugin, render
 
-GUIDE = Path(__file__).parents[3] / "docs" / "plugin-guide.md"
 FROZEN = {
     "API_VERSION", "Device", "DeviceInfo", "File", "HttpAction", "NotSupported", "Plugin", "PluginContext",
     "PluginProblem", "RawConfig", "Rule", "SccpReset", "SipNotify", "Support", "SyncAction", "Where", "lines",
@@ -28,9 +27,7 @@ FROZEN = {
 def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example of the guide, built with the project's own tool."""
     root = tmp_path_factory.mktemp("example")
-    for name, text in re.findall(r"^```\w+ file=(\S+)\n(.*?)^```$", GUIDE.read_text(), re.MULTILINE | re.DOTALL):
-        (root / "sources" / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / "sources" / name).write_text(text)
+    write_examples(root / "sources")
     tool = [sys.executable, "-m", "provisiond.packages.authoring", "build"]
     arguments = ["--source", str(root / "sources"), "--destination", str(root / "built")]
     subprocess.run([*tool, *arguments], check=True, capture_output=True)
@@ -70,7 +67,7 @@ def test_its_rule_recognises_the_phone(example: Path) -> None:
 
 def test_the_names_of_the_sdk_are_frozen_and_documented() -> None:
     assert set(sdk.__all__) == FROZEN
-    text = GUIDE.read_text()
+    text = guide_text()
     for name in FROZEN:
         assert f"`{name}`" in text, name
 
