@@ -89,6 +89,18 @@ class Tenants(Resource[Way]):
         return str(checked(answer).member("uuid"))
 
     @Asked
+    def change(self, uuid: str, *, name: str | None = None, parent: str | None = None) -> Conversation[None]:
+        """Rename a tenant, or move it with all below it under another.
+
+        :param parent: UUID; None leaves the tenant where it is.
+        :raises NotFound: when there is no such tenant in the tenant's tree.
+        :raises Refused: when it would come below itself.
+        """
+        tenant = {"name": name, "parent_uuid": parent}
+        document = {"tenant": {key: value for key, value in tenant.items() if value is not None}}
+        checked((yield Request(method="PUT", path="/tenants" + path(uuid), document=document)))
+
+    @Asked
     def delete(self, uuid: str) -> Conversation[None]:
         """Remove a tenant that has no devices and none below it.
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from attrs import frozen
+from attrs import define, evolve
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from provisiond.errors import NotFound, ProvisiondError, Unavailable
-from provisiond.model.operation import FAIL, OperationProgress, format_progress
+from provisiond.model.operation import FAIL, PROGRESS, SUCCESS, OperationProgress, format_progress
 from provisiond.provisioning.events import Events, OperationChanged
 from provisiond.provisioning.ports import Clock
 from provisiond.store.operations import KEPT_SECONDS, StoredOperation
@@ -32,11 +32,27 @@ class StoredOperations(Protocol):
     async def delete(self, operation_id: int) -> None: ...
 
 
-@frozen
+@define
 class _Running:
     resource: str
     progress: OperationProgress
     created: float
+    error: str | None = None
+    ended: float | None = None
+
+    def as_stored(self, operation_id: int) -> StoredOperation:
+        # Work may call its progress ended before it returns; nobody reads that before the reason is known.
+        shown = self.progress.snapshot()
+        if self.ended is None and shown.state in (SUCCESS, FAIL):
+            shown = evolve(shown, state=PROGRESS)
+        return StoredOperation(
+            id=operation_id,
+            resource=self.resource,
+            progress=format_progress(shown),
+            error=self.error,
+            created=self.created,
+            ended=self.ended,
+        )
 
 
 class Operations:
@@ -89,10 +105,7 @@ class Operations:
         """
         running = self._running.get(operation_id)
         if running is not None and running.resource == resource_path:
-            text = format_progress(running.progress.snapshot())
-            return StoredOperation(
-                id=operation_id, resource=resource_path, progress=text, error=None, created=running.created, ended=None
-            )
+            return running.as_stored(operation_id)
         stored = await self._store.get(resource_path, operation_id)
         if stored is None or (stored.ended is not None and stored.ended < self._clock.seconds() - KEPT_SECONDS):
             raise NotFound(f"operation {operation_id}")
@@ -118,27 +131,30 @@ class Operations:
         error: str | None = None
         try:
             await work(running.progress)
-            running.progress.succeed()
         except ProvisiondError as problem:
             error = problem.sentence
         except Exception:
             log.failure("operation {id} failed", id=operation_id)
             error = _UNEXPECTED
-        if error is not None:
-            running.progress.fail()
-        await self._end(operation_id, running, error)
-
-    async def _end(self, operation_id: int, running: _Running, error: str | None) -> None:
-        text = format_progress(running.progress.snapshot())
         if running.progress.state == FAIL and error is None:
             error = "the work failed"
+        # Whoever reads it as ended, before that is stored, must find the reason too.
+        running.error, running.ended = error, self._clock.seconds()
+        if error is not None:
+            running.progress.fail()
+        else:
+            running.progress.succeed()
+        await self._end(operation_id, running)
+
+    async def _end(self, operation_id: int, running: _Running) -> None:
+        ended = running.as_stored(operation_id)
         try:
             if operation_id in self._running:
-                await self._store.end(operation_id, text, error, self._clock.seconds())
+                await self._store.end(operation_id, ended.progress, ended.error, running.ended or ended.created)
         except Exception:
             log.failure("the end of operation {id} could not be stored", id=operation_id)
         self._running.pop(operation_id, None)
-        self._publish(operation_id, running, error)
+        self._publish(operation_id, running, ended.error)
         self._active -= 1
         if not self._active:
             idle, self._idle = self._idle, []

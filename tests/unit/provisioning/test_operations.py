@@ -152,3 +152,26 @@ def test_a_store_that_fails_at_the_end_does_not_keep_the_operation_running(world
     gate.open()
     run(world.house.operations.finished())
     assert operation.id not in world.house.operations._running
+
+
+def test_whoever_reads_a_failure_before_it_is_stored_finds_the_reason(world, gate, monkeypatch):
+    async def work(progress):
+        progress.fail()
+        assert text(world, operation) == "update|progress"
+        raise PackageProblem("the archive is broken")
+
+    async def slowly(*args):
+        await gate()
+
+    async def later(progress):
+        await begin()
+        await work(progress)
+
+    begin = Gate()
+    begin.shut()
+    monkeypatch.setattr(world.operations, "end", slowly)
+    operation = start(world, later)
+    begin.open()
+    ended = run(world.house.operations.get(PATH, operation.id))
+    assert (ended.progress, ended.error, ended.ended) == ("update|fail", "the archive is broken", NOW)
+    gate.open()
