@@ -21,10 +21,22 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
-from provisiond.client import Client, Config, Device, NotFound, OperationFailed, Protected, Refused, RowsRefused, Tls, Unauthorized, Unreachable
+from provisiond.client import (
+    Client,
+    Config,
+    Device,
+    NotFound,
+    OperationFailed,
+    Protected,
+    Refused,
+    RowsRefused,
+    Tls,
+    Unauthorized,
+    Unreachable,
+)
 from provisiond.client.concurrent import AsyncClient
-from provisiond.client.errors import ClientError, WrongRequest
 from provisiond.client.devices import Lease
+from provisiond.client.errors import ClientError, WrongRequest
 from provisiond.client.selection import Selection
 
 MAC, IP = "00:1a:2b:00:00:01", "127.0.3.1"
@@ -95,7 +107,9 @@ def packages(house: DemoServer, client: Any) -> Scenario:
 
 
 def configs(house: DemoServer, client: Any) -> Scenario:
-    config_id = yield client.configs.create(Config({"id": "k", "parent_ids": ["base"], "raw_config": {"ntp_ip": "192.0.2.3"}}))
+    config_id = yield client.configs.create(
+        Config({"id": "k", "parent_ids": ["base"], "raw_config": {"ntp_ip": "192.0.2.3"}})
+    )
     config = yield client.configs.get(config_id)
     assert (config.parent_ids, config.raw_config, config.deletable) == (("base",), {"ntp_ip": "192.0.2.3"}, True)
     assert (yield client.configs.raw("k"))["ntp_ip"] == "192.0.2.3"
@@ -113,7 +127,15 @@ def configs(house: DemoServer, client: Any) -> Scenario:
 
 
 def devices(house: DemoServer, client: Any) -> Scenario:
-    members = {"id": "d", "mac": MAC, "vendor": "Demo", "model": "D10", "plugin": "demo-1", "config": "k", "ip": "127.0.0.1"}
+    members = {
+        "id": "d",
+        "mac": MAC,
+        "vendor": "Demo",
+        "model": "D10",
+        "plugin": "demo-1",
+        "config": "k",
+        "ip": "127.0.0.1",
+    }
     assert (yield client.devices.create(Device(members))) == "d"
     device = yield client.devices.get("d")
     assert (device.mac, device.configured, device.plugin) == (MAC, True, "demo-1")

@@ -1,4 +1,4 @@
-"""A running daemon whose plugins and firmware come from the loopback alone; for the client's and the commands' tests."""
+"""A running daemon whose plugins and firmware come from the loopback; for tests of client and commands."""
 
 from __future__ import annotations
 

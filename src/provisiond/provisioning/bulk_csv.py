@@ -39,6 +39,7 @@ _JSON: Final = "json:"
 _FORMULA: Final = tuple("'=+-@\t\r\n＝＋－＠")
 _PARENTS: Final = ("parent_ids",)
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_QUOTED: Final = re.compile(r'"[^"]*"')
 _OTHER_KINDS: Final = (BOOL, INT, PORT, VLAN, PRIORITY, TEXTS)
 _FIRST: Final = ("id", "mac", "ip", "vendor", "model", "version", "plugin", "config", "description", "X_type", "label")
 _DEVICE_TEXTS: Final = frozenset(
@@ -109,7 +110,7 @@ def _is_number(name: str) -> bool:
 
 def written_header(columns: Sequence[Path], delimiter: str = ",") -> bytes:
     """Return the first row of a table."""
-    return _line([_column_name(path) for path in columns], delimiter)
+    return _line([_column_name(path) for path in columns], delimiter, is_head=True)
 
 
 def written_rows(
@@ -158,9 +159,11 @@ def _column_name(path: Path) -> str:
     return _MARK + name if not name or name.startswith(_FORMULA) or name != name.strip() else name
 
 
-def _line(cells: Sequence[str], delimiter: str) -> bytes:
+def _line(cells: Sequence[str], delimiter: str, is_head: bool = False) -> bytes:
     out = StringIO(newline="")
-    csv.writer(out, delimiter=delimiter).writerow(cells)
+    # Names, and the cells of a single column, must not look as if something else stood between the cells.
+    is_ambiguous = (is_head or len(cells) == 1) and any(each in cell for cell in cells for each in DELIMITERS)
+    csv.writer(out, delimiter=delimiter, quoting=csv.QUOTE_ALL if is_ambiguous else csv.QUOTE_MINIMAL).writerow(cells)
     return out.getvalue().encode("utf-8")
 
 
@@ -201,11 +204,12 @@ def _beginning(text: TextIOWrapper) -> tuple[int, list[Path | None], str]:
             raise csv.Error("a quoted cell does not end")
         line += more
     candidates = (declared[1],) if number == 2 and declared is not None else DELIMITERS
-    heads = {each: _names(line, each) for each in candidates}
-    delimiter = max(candidates, key=lambda each: len(heads[each]))
-    if not any(heads[delimiter]):
+    unquoted = _QUOTED.sub("", line)
+    delimiter = max(candidates, key=unquoted.count)
+    names = _names(line, delimiter)
+    if not any(names):
         raise InvalidInput("the first row must name the columns")
-    return number, _columns(heads[delimiter]), delimiter
+    return number, _columns(names), delimiter
 
 
 def _names(line: str, delimiter: str) -> list[str]:

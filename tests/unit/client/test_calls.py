@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from inspect import getattr_static
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -571,3 +572,11 @@ def test_a_stream_closes_its_connection_and_tells_a_refusal(way: Callable[..., A
     with pytest.raises(ClientError, match="no JSON object"):
         way(broken, lambda client: client.devices.each())
     assert broken.closed == 1
+
+
+def test_every_call_is_documented() -> None:
+    document = (Path(__file__).parents[3] / "docs/python-client.md").read_text(encoding="utf-8")
+    rows = {row.split("|")[1].strip(" `"): row for row in document.splitlines() if row.startswith("| `")}
+    for name in BY_NAME:
+        resource, _, call = name.rpartition(".")
+        assert f"`{call}`" in (rows[resource] if resource else document), name

@@ -5,7 +5,7 @@ import json
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.support.provisioning import NOW, PLUGIN, World, begin, run, sip
 
@@ -159,6 +159,7 @@ def test_which_values_are_secret():
 
 @given(st.text(min_size=1, max_size=8), st.sampled_from(["{}", '"{}"', "<a>{}</a>"]))
 def test_no_spelling_of_a_secret_is_left(secret, form):
+    assume(secret not in form)
     for spelled in (secret, html.escape(secret), json.dumps(secret)[1:-1], quote(secret, safe="")):
         content = form.format(spelled).encode("utf-8", "replace")
         assert masked(content, [secret]) == form.format("***").encode() or spelled in form
