@@ -76,10 +76,13 @@ def parsed_answer(payload: bytes) -> tuple[dict[str, Any], bytes]:
     return header, body
 
 
-def packed_files(files: Sequence[RenderedFile]) -> bytes:
-    """Return rendered files as a payload."""
+def packed_files(files: Sequence[RenderedFile], more: Mapping[str, Any] | None = None) -> bytes:
+    """Return rendered files as a payload.
+
+    :param more: further members of the answer's header.
+    """
     rows = [[file.name, file.sensitive, file.trigger, len(file.content)] for file in files]
-    return packed_answer({"files": rows}, b"".join(file.content for file in files))
+    return packed_answer({**(more or {}), "files": rows}, b"".join(file.content for file in files))
 
 
 def parsed_files(payload: bytes) -> tuple[RenderedFile, ...]:

@@ -1,0 +1,1 @@
+"""Existing third-party plugins, run unmodified in child processes of their own."""

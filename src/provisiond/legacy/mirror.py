@@ -1,0 +1,135 @@
+"""The directory that a plugin is given: it looks like the installed one, but what it writes for phones stays apart.
+
+So a plugin can make files for a preview, or for a device whose files it must not touch, and the server always knows
+which files one call has made.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+
+VAR_DIRECTORIES: Final = ("cache", "installed", "templates", "tftpboot")
+MAX_SHOWN: Final = 20_000
+MAX_FILE: Final = 8 * 1024 * 1024
+
+Stamp = tuple[int, int, int]
+
+
+@frozen
+class MadeFile:
+    """A file that a plugin has written.
+
+    :param name: relative to ``var/tftpboot``.
+    """
+
+    name: str
+    content: bytes
+
+
+class Mirror:
+    """The directory of one plugin; blocks.
+
+    :param home: where the plugin is installed; its ``var`` directories are made if they are missing.
+    :param root: where the mirror is made; nothing may be there yet.
+    """
+
+    def __init__(self, home: Path, root: Path) -> None:
+        self.home = home
+        self.root = root
+        self.tftpboot = root / "var" / "tftpboot"
+        self._kept: dict[str, tuple[Stamp, bytes]] = {}
+        for name in VAR_DIRECTORIES:
+            (home / "var" / name).mkdir(parents=True, exist_ok=True)
+        self.tftpboot.mkdir(parents=True)
+        self._link(home, root, "var")
+        self._link(home / "var", root / "var", "tftpboot")
+        self._show_static()
+
+    def remove(self) -> None:
+        """Remove the mirror."""
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def taken(self, *, keep: bool = False) -> list[MadeFile]:
+        """Return the files that were written since the last call, and clear them away.
+
+        :param keep: True for files that later calls shall find; they stay until they are taken with ``keep`` again.
+        """
+        made: list[MadeFile] = []
+        found: set[str] = set()
+        for path, name in self._written():
+            found.add(name)
+            stamp = _stamp(path)
+            kept = self._kept.get(name)
+            if kept is not None and kept[0] == stamp:
+                continue
+            made.append(MadeFile(name, _content(path)))
+            if keep:
+                self._kept[name] = (stamp, made[-1].content)
+            elif kept is None:
+                path.unlink()
+            else:
+                self._put_back(name)
+        for name in self._kept.keys() - found:
+            self._put_back(name)
+        return sorted(made, key=lambda file: file.name)
+
+    def drop(self) -> None:
+        """Clear away everything that was written since the last call."""
+        for path, name in self._written():
+            if name not in self._kept:
+                path.unlink()
+
+    def forget_kept(self) -> None:
+        """Clear away what was kept, too."""
+        self._kept.clear()
+        for path, _ in self._written():
+            path.unlink()
+
+    def _put_back(self, name: str) -> None:
+        path = self.tftpboot / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = self._kept[name][1]
+        path.write_bytes(content)
+        self._kept[name] = (_stamp(path), content)
+
+    def _written(self) -> Iterator[tuple[Path, str]]:
+        for directory, _, files in os.walk(self.tftpboot):
+            for file in files:
+                path = Path(directory, file)
+                if not path.is_symlink() and path.is_file():
+                    yield path, str(path.relative_to(self.tftpboot))
+
+    def _link(self, source: Path, target: Path, own: str) -> None:
+        for entry in source.iterdir():
+            if entry.name != own:
+                (target / entry.name).symlink_to(entry)
+
+    def _show_static(self) -> None:
+        """Let the plugin see the files that lie in the installed one's ``var/tftpboot``."""
+        static = self.home / "var" / "tftpboot"
+        shown = 0
+        for directory, directories, files in os.walk(static):
+            here = self.tftpboot / Path(directory).relative_to(static)
+            for name in directories:
+                (here / name).mkdir(exist_ok=True)
+            for name in files:
+                (here / name).symlink_to(Path(directory, name))
+            shown += len(directories) + len(files)
+            if shown > MAX_SHOWN:
+                return
+
+
+def _stamp(path: Path) -> Stamp:
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _content(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MAX_FILE + 1)

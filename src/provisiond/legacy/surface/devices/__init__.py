@@ -1,0 +1,1 @@
+"""Package of the names that concern devices."""

@@ -1,0 +1,96 @@
+"""What the server and the child processes of existing plugins say to each other.
+
+Nothing here imports what plugins see: the server's own process never does.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from provisiond.plugins.hosting import PluginPlace
+
+NUMBER: Final = struct.Struct("!cI")
+ANSWER: Final = b"A"
+QUESTION: Final = b"Q"
+UNKNOWN_PARAMETER: Final = "the plugin has no such parameter"
+
+
+@frozen(kw_only=True)
+class Environment:
+    """What holds for every plugin at the moment of a call.
+
+    :param general: settings without secrets.
+    :param base: the base raw_config.
+    :param can_notify: True when the server can reach phones.
+    """
+
+    proxies: Mapping[str, str]
+    locale: str | None
+    general: Mapping[str, Any]
+    base: Mapping[str, Any]
+    can_notify: bool
+
+
+@frozen(kw_only=True)
+class Instruction:
+    """One call.
+
+    :param places: the plugins it is for; most calls are for one.
+    :param specific: settings by plugin id.
+    """
+
+    kind: str
+    places: tuple[PluginPlace, ...]
+    environment: Environment
+    specific: Mapping[str, Mapping[str, Any]]
+    arguments: tuple[Any, ...] = ()
+
+
+@frozen(kw_only=True)
+class SeenRequest:
+    """What a phone sent, for extractors.
+
+    :param protocol: ``http``, ``tftp`` or ``dhcp``.
+    :param path: HTTP: as sent, without query and provisioning key. TFTP: the file name.
+    :param query: as sent.
+    :param headers: lower-case name to the last value.
+    :param options: DHCP options, one character a byte.
+    """
+
+    protocol: str
+    method: str = "GET"
+    path: bytes = b""
+    query: bytes = b""
+    headers: Mapping[str, bytes] = field(factory=dict)
+    body: bytes = b""
+    peer: str = ""
+    port: int = 0
+    mac: str = ""
+    options: Mapping[int, str] = field(factory=dict)
+
+
+def value_of(seen: SeenRequest, name: str) -> Any:
+    """Return what an extractor that read ``name`` has seen; equal values give equal results of an extractor."""
+    kind, _, rest = name.partition(":")
+    if kind == "header":
+        return seen.headers.get(rest)
+    return getattr(seen, kind)
+
+
+@frozen(kw_only=True)
+class PhoneRequest:
+    """What a phone sent over HTTP.
+
+    :param path: as sent, without the provisioning key and without query; so is ``query``, without its ``?``.
+    """
+
+    method: str
+    path: bytes
+    query: bytes = b""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    body: bytes = b""
+    peer: str = ""
