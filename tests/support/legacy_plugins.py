@@ -37,7 +37,7 @@ from {p}.devices.pgasso import COMPLETE_SUPPORT as COMPLETE, PROBABLE_SUPPORT as
 from {p}.servers.tftp.service import TFTPFileService
 HTTP = "http"
 """
-_COMMON = '''
+_COMMON = """
 import logging
 import os
 import re
@@ -169,7 +169,7 @@ class BaseAcmePlugin(StandardPlugin):
 
     def is_sensitive_filename(self, filename):
         return bool(re.match(r"^[0-9A-F]{{12}}\\.cfg$", filename))
-'''
+"""
 _ENTRY = """
 common_globals = {{}}
 execfile_("common.py", common_globals)
@@ -214,7 +214,12 @@ def write_plugin(
 ) -> Path:
     """Write a plugin's directory; ``plugin-info`` says something usable unless told otherwise."""
     directory = root / plugin_id
-    document = {"version": "1.0", "description": "Acme", "capabilities": {"Acme, A1, 1.0": {"lines": 2}}, **(info or {})}
+    document = {
+        "version": "1.0",
+        "description": "Acme",
+        "capabilities": {"Acme, A1, 1.0": {"lines": 2}},
+        **(info or {}),
+    }
     for name, content in {"plugin-info": json.dumps(document), **files}.items():
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)

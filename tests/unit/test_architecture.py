@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+PROCESSES = ("daemon.py", "plugins/worker.py", "legacy/worker.py")
 SOURCE = Path(__file__).parents[2] / "src" / "provisiond"
 WEB_ROOMS = {"rest", "web", "phones", "legacy"}
 
@@ -22,9 +23,7 @@ def imports() -> Iterator[tuple[str, str]]:
 
 def test_only_the_composition_root_knows_the_reactor() -> None:
     assert [
-        file
-        for file, name in imports()
-        if name.startswith("twisted.internet.reactor") and file not in ("daemon.py", "plugins/worker.py", "legacy/worker.py")
+        file for file, name in imports() if name.startswith("twisted.internet.reactor") and file not in PROCESSES
     ] == []
 
 

@@ -89,6 +89,10 @@ def rewritten(service: Any, sent: PhoneRequest) -> str | None:
     return "/" + "/".join(quote_from_bytes(unquote_to_bytes(part), safe="") for part in segments if part)
 
 
+def _parts(request: Any) -> list[bytes]:
+    return [_bytes(part) for part in request.postpath or ()]
+
+
 def _bytes(segment: Any) -> bytes:
     return segment.encode("utf-8", "surrogateescape") if isinstance(segment, str) else bytes(segment)
 
