@@ -80,9 +80,7 @@ def rewritten(service: Any, sent: PhoneRequest) -> str | None:
     request, _ = made_request(sent, None)
     try:
         service.path_preprocess(request)
-        segments = [
-            part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part for part in request.postpath
-        ]
+        segments = _parts(request)
     except Exception as error:
         log.warn("path_preprocess raised {error}", error=type(error).__name__)
         return None
