@@ -28,6 +28,7 @@ from provisiond.phones.access import Access
 from provisiond.phones.files import PhoneFiles
 from provisiond.phones.journal import Journal
 from provisiond.phones.pipeline import Pipeline
+from provisiond.phones.request_lines import RequestLines
 from provisiond.phones.uploads import Uploads
 from provisiond.plugins.pool import WorkerPool
 from provisiond.plugins.registry import PluginRegistry
@@ -94,6 +95,7 @@ class Parts:
     file_inspection: FirmwareInspection
     threads: ThreadRunner
     journal: Journal
+    lines: RequestLines
     pipeline: Pipeline
     host: str
     http_port: int
@@ -110,6 +112,7 @@ class Parts:
     async def stop(self) -> None:
         """Write what is pending and end the workers."""
         self.firmware.stop()
+        await self.lines.flush()
         await self.house.stop()
         await self.registry.stop()
 
@@ -221,7 +224,8 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
         ),
     )
     late.parameters = house.parameters
-    journal = Journal(metrics)
+    lines = RequestLines(reactor, threads, left_out=metrics.phone_lines_left_out.inc)
+    journal = Journal(metrics, lines)
     return Parts(
         settings=settings,
         metrics=metrics,
@@ -232,6 +236,7 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
         file_inspection=inspection,
         threads=threads,
         journal=journal,
+        lines=lines,
         pipeline=Pipeline(
             contact=house.contact,
             files=PhoneFiles(house.rendering, registry),
@@ -240,6 +245,7 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
             journal=journal,
             upload_rules=registry,
             uploads=Uploads(state / "uploads", threads),
+            stamp=house.stamp,
         ),
         host=host,
         http_port=http_port,

@@ -70,6 +70,8 @@ class Daemon:
             bounds=Bounds(
                 transfers=allowed_transfers(settings.tftp.max_transfers),
                 transfers_per_peer=settings.tftp.max_transfers_per_peer,
+                requests_per_second=settings.tftp.requests_per_peer,
+                burst=5 * settings.tftp.requests_per_peer,
             ),
             ports=settings.tftp.port_range,
             single_port=settings.tftp.single_port,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from threading import Lock
 from typing import IO, Any
 
 from twisted.logger import (
@@ -29,14 +30,19 @@ _NAMED_SECRET = re.compile(
 )
 _URL_USER = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]{0,19}://)[^/@\s]+@", re.IGNORECASE)
 _TOKEN_HEADER = re.compile(r"(?P<name>x-auth-token|authorization)(?P<gap>\W+)(?:bearer\s+)?[^\s'\",]+", re.IGNORECASE)
+# Case by case instead of IGNORECASE, which finds the literals a tenth as fast.
+_MAY_NAME_SECRET = re.compile(
+    "[pP][aA][sS][sS]|[sS][eE][cC][rR]|[tT][oO][kK][eE]|[kK][eE][yY]|[aA][uU][tT][hH]|\u212a|\u017f"
+)
 _SECRET_MEMBER = re.compile(r"(?:password|passwd|secret|token|key)$", re.IGNORECASE)
 
 
 def redacted(text: str) -> str:
     """Return ``text`` with passwords, keys, tokens and the user part of URLs replaced by ``***``."""
-    text = _TOKEN_HEADER.sub(rf"\g<name>\g<gap>{HIDDEN}", text)
-    text = _NAMED_SECRET.sub(rf"\g<name>{HIDDEN}", text)
-    return _URL_USER.sub(rf"\g<scheme>{HIDDEN}@", text)
+    if _MAY_NAME_SECRET.search(text):
+        text = _TOKEN_HEADER.sub(rf"\g<name>\g<gap>{HIDDEN}", text)
+        text = _NAMED_SECRET.sub(rf"\g<name>{HIDDEN}", text)
+    return _URL_USER.sub(rf"\g<scheme>{HIDDEN}@", text) if "://" in text else text
 
 
 def redacted_value(value: Any) -> Any:
@@ -52,16 +58,19 @@ def redacted_value(value: Any) -> Any:
 
 
 def _one_line(text: str) -> str:
+    if text.isprintable():
+        return text[:MAX_LINE]
     shown = "".join(char if char.isprintable() or char == "\n" else "?" for char in text)
     return shown[:MAX_LINE].replace("\n", "\n  ")
 
 
 @implementer(ILogObserver)
 class TextObserver:
-    """Writes one line an event: time, level, subsystem, text."""
+    """Writes one line an event: time, level, subsystem, text. May be called from any thread."""
 
     def __init__(self, out: IO[str]) -> None:
         self._out = out
+        self._lock = Lock()
 
     def __call__(self, event: LogEvent) -> None:
         """Write one event."""
@@ -69,8 +78,10 @@ class TextObserver:
         text = eventAsText(event, includeTimestamp=True, includeSystem=False)
         system = str(event.get("log_namespace", "-")).removeprefix("provisiond.")
         stamp, _, rest = text.partition(" ")
-        self._out.write(f"{stamp} {level:<8} {system}: {_one_line(redacted(rest))}\n")
-        self._out.flush()
+        line = f"{stamp} {level:<8} {system}: {_one_line(redacted(rest))}\n"
+        with self._lock:
+            self._out.write(line)
+            self._out.flush()
 
 
 @implementer(ILogObserver)
@@ -81,6 +92,7 @@ class JsonObserver:
 
     def __init__(self, out: IO[str]) -> None:
         self._out = out
+        self._lock = Lock()
 
     def __call__(self, event: LogEvent) -> None:
         """Write one event."""
@@ -91,8 +103,10 @@ class JsonObserver:
             "message": redacted(eventAsText(event, includeTimestamp=False, includeSystem=False))[:MAX_LINE],
         }
         document.update({name: redacted_value(event[name]) for name in self.fields if name in event})
-        self._out.write(json.dumps(document, default=str) + "\n")
-        self._out.flush()
+        line = json.dumps(document, default=str) + "\n"
+        with self._lock:
+            self._out.write(line)
+            self._out.flush()
 
 
 def start_logging(out: IO[str], *, level: str, json_lines: bool) -> LogLevelFilterPredicate:

@@ -2,9 +2,74 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+
+class Tally:
+    """A counter for what happens ten thousand times a second: one dictionary entry for each set of labels, no lock.
+
+    To be used from one thread.
+
+    :param labels: names of the labels.
+    """
+
+    def __init__(self, name: str, text: str, labels: Sequence[str], registry: CollectorRegistry) -> None:
+        self._name, self._text, self._labels = name, text, tuple(labels)
+        self._values: dict[tuple[str, ...], float] = {}
+        registry.register(self)
+
+    def add(self, *labels: str, amount: float = 1) -> None:
+        """Count ``amount`` more for these values of the labels."""
+        self._values[labels] = self._values.get(labels, 0) + amount
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Give the counts to a scraper."""
+        family = CounterMetricFamily(self._name, self._text, labels=self._labels)
+        for labels, value in tuple(self._values.items()):
+            family.add_metric(labels, value)
+        yield family
+
+
+class Spread:
+    """A histogram of seconds for what happens ten thousand times a second; to be used from one thread.
+
+    :param labels: names of the labels.
+    :param bounds: upper bounds of the buckets, rising; one without bound follows.
+    """
+
+    def __init__(
+        self, name: str, text: str, labels: Sequence[str], bounds: Sequence[float], registry: CollectorRegistry
+    ) -> None:
+        self._name, self._text, self._labels, self._bounds = name, text, tuple(labels), tuple(bounds)
+        self._counts: dict[tuple[str, ...], list[int]] = {}
+        self._sums: dict[tuple[str, ...], float] = {}
+        registry.register(self)
+
+    def observe(self, *labels: str, seconds: float) -> None:
+        """Count one duration for these values of the labels."""
+        counts = self._counts.get(labels)
+        if counts is None:
+            counts = self._counts[labels] = [0] * (len(self._bounds) + 1)
+            self._sums[labels] = 0.0
+        counts[bisect_left(self._bounds, seconds)] += 1
+        self._sums[labels] += seconds
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        """Give the buckets to a scraper."""
+        family = HistogramMetricFamily(self._name, self._text, labels=self._labels)
+        for labels, counts in tuple(self._counts.items()):
+            total, buckets = 0, []
+            for bound, count in zip((*map(str, self._bounds), "+Inf"), counts, strict=True):
+                total += count
+                buckets.append((bound, float(total)))
+            family.add_metric(labels, buckets, self._sums[labels])
+        yield family
 
 
 class Metrics:
@@ -12,30 +77,33 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.phone_requests = Counter(
+        self.phone_requests = Tally(
             "provisiond_phone_requests",
             "Requests of phones, by protocol and outcome",
             ["protocol", "outcome"],
-            registry=self.registry,
+            self.registry,
         )
-        self.phone_seconds = Histogram(
+        self.phone_seconds = Spread(
             "provisiond_phone_request_seconds",
             "Time from a phone's request to its answer being ready",
             ["protocol"],
-            buckets=_FAST,
+            _FAST,
+            self.registry,
+        )
+        self.phone_bytes = Tally("provisiond_phone_bytes", "Bytes of answers to phones", ["protocol"], self.registry)
+        self.phone_lines_left_out = Counter(
+            "provisiond_phone_log_lines_left_out",
+            "Requests of phones that got no log line of their own because there were too many of them",
             registry=self.registry,
         )
-        self.phone_bytes = Counter(
-            "provisiond_phone_bytes", "Bytes of answers to phones", ["protocol"], registry=self.registry
-        )
-        self.tftp_transfers = Counter(
-            "provisiond_tftp_transfers", "TFTP transfers that ended, by outcome", ["outcome"], registry=self.registry
+        self.tftp_transfers = Tally(
+            "provisiond_tftp_transfers", "TFTP transfers that ended, by outcome", ["outcome"], self.registry
         )
         self.tftp_retransmissions = Counter(
             "provisiond_tftp_retransmissions", "TFTP packets that were sent again", registry=self.registry
         )
-        self.tftp_seconds = Histogram(
-            "provisiond_tftp_transfer_seconds", "Duration of TFTP transfers", buckets=_FAST, registry=self.registry
+        self.tftp_seconds = Spread(
+            "provisiond_tftp_transfer_seconds", "Duration of TFTP transfers", [], _FAST, self.registry
         )
         self.tftp_refused = Counter(
             "provisiond_tftp_refused",

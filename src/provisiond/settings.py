@@ -166,6 +166,7 @@ class TftpSettings(Section):
     max_window_size: Annotated[int, Field(ge=1, le=64)] = 64
     max_transfers: Annotated[int, Field(ge=1, le=100_000)] = 10_000
     max_transfers_per_peer: Annotated[int, Field(ge=1, le=100_000)] = 100
+    requests_per_peer: Annotated[int, Field(ge=0, le=1_000_000)] = 200
     source_ports: Annotated[str, AfterValidator(_port_range)] | None = None
     single_port: bool = False
     image_memory: Annotated[int, Field(ge=1, le=65_536)] = 128

@@ -11,7 +11,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "operations.md"
 
 def test_each_server_has_metrics_of_its_own() -> None:
     one, other = Metrics(), Metrics()
-    one.phone_requests.labels("tftp", "served").inc()
+    one.phone_requests.add("tftp", "served")
     assert b'provisiond_phone_requests_total{outcome="served",protocol="tftp"} 1.0' in one.exposition()
     assert b'protocol="tftp"' not in other.exposition()
 

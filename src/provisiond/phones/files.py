@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from provisiond.model.device import Device
 from provisiond.paths import UnsafeName, contained, normalized_name
 from provisiond.phones.content import Content
+from provisiond.phones.remembered import static_etag
 from provisiond.plugins.values import RenderedFile, content_type_of
 
 MAX_REMEMBERED: Final = 20_000
@@ -90,7 +91,7 @@ class PhoneFiles:
             return None
         return Content(
             size=status.st_size,
-            etag=f'"{status.st_mtime_ns:x}-{status.st_size:x}"',
+            etag=static_etag(status),
             modified=status.st_mtime,
             content_type=content_type_of(name, b"\0"),
             kind="static",

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from typing import Any, Final
-
-from attrs import asdict, frozen
-from twisted.logger import Logger
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
 
 from provisiond.metrics import Metrics
 
-log = Logger(namespace="provisiond.phones")
 PER_DEVICE: Final = 30
 DEVICES: Final = 5_000
 OVERALL: Final = 1_000
 
 
-@frozen(kw_only=True)
-class PhoneEvent:
+class PhoneEvent(NamedTuple):
     """What became of one request.
 
     :param time: seconds since the epoch.
@@ -41,44 +37,38 @@ class PhoneEvent:
 
     def row(self) -> dict[str, Any]:
         """Return the event as JSON members."""
-        return asdict(self)
+        return self._asdict()
 
 
 class Journal:
-    """The last requests, of each device and of all phones, in memory."""
+    """The last requests, of each device and of all phones, in memory.
 
-    def __init__(self, metrics: Metrics) -> None:
+    :param line: takes each event to write a log line of it (:class:`provisiond.phones.request_lines.RequestLines`).
+    """
+
+    def __init__(self, metrics: Metrics, line: Callable[[PhoneEvent], None] = lambda event: None) -> None:
         self._metrics = metrics
+        self._line = line
         self._overall: deque[PhoneEvent] = deque(maxlen=OVERALL)
         self._devices: OrderedDict[str, deque[PhoneEvent]] = OrderedDict()
 
     def note(self, event: PhoneEvent) -> None:
         """Take note of one request. Never raises."""
         self._overall.append(event)
-        if event.device is not None:
-            rows = self._devices.setdefault(event.device, deque(maxlen=PER_DEVICE))
+        device, metrics = event.device, self._metrics
+        if device is not None:
+            rows = self._devices.get(device)
+            if rows is None:
+                rows = self._devices[device] = deque(maxlen=PER_DEVICE)
+                if len(self._devices) > DEVICES:
+                    self._devices.popitem(last=False)
+            else:
+                self._devices.move_to_end(device)
             rows.append(event)
-            self._devices.move_to_end(event.device)
-            if len(self._devices) > DEVICES:
-                self._devices.popitem(last=False)
-        self._metrics.phone_requests.labels(event.protocol, event.outcome).inc()
-        self._metrics.phone_seconds.labels(event.protocol).observe(event.seconds)
-        self._metrics.phone_bytes.labels(event.protocol).inc(event.bytes)
-        log.info(
-            "{protocol} {method} {path!r} from {peer}: {outcome} ({reason}), device {device} plugin {plugin}, "
-            "{bytes} bytes in {duration_ms} ms",
-            protocol=event.protocol,
-            method=event.method,
-            path=event.path,
-            peer=event.peer,
-            outcome=event.outcome,
-            reason=event.reason,
-            device=event.device,
-            mac=event.mac,
-            plugin=event.plugin,
-            bytes=event.bytes,
-            duration_ms=round(event.seconds * 1000, 1),
-        )
+        metrics.phone_requests.add(event.protocol, event.outcome)
+        metrics.phone_seconds.observe(event.protocol, seconds=event.seconds)
+        metrics.phone_bytes.add(event.protocol, amount=event.bytes)
+        self._line(event)
 
     def of_device(self, device_id: str) -> list[PhoneEvent]:
         """Return the last requests of a device, newest first."""

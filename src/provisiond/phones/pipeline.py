@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Protocol as TypingProtocol
 
 from attrs import frozen
@@ -17,6 +17,7 @@ from provisiond.phones.access import Access
 from provisiond.phones.content import Content
 from provisiond.phones.files import PhoneFiles
 from provisiond.phones.journal import Journal, PhoneEvent
+from provisiond.phones.remembered import Kept, Remembered
 from provisiond.phones.uploads import Uploads
 
 log = Logger()
@@ -54,16 +55,19 @@ class Answer:
     """The answer to a phone.
 
     :param outcome: ``served``, ``not-found``, ``refused`` or ``error``.
+    :param kept: what was served, with room for what an adapter makes of it.
     """
 
     outcome: str
     content: Content | None = None
     device: Device | None = None
+    kept: Kept | None = None
 
 
 class Pipeline:
     """Answers phones.
 
+    :param stamp: see :class:`provisiond.phones.remembered.Remembered`; by default nothing is remembered.
     :param now: seconds since the epoch.
     :param tick: seconds of a steady clock.
     """
@@ -78,6 +82,7 @@ class Pipeline:
         journal: Journal,
         upload_rules: UploadRules,
         uploads: Uploads,
+        stamp: Callable[[], object] = object,
         now: Callable[[], float] = time.time,
         tick: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -90,13 +95,44 @@ class Pipeline:
         self._uploads = uploads
         self._now = now
         self._tick = tick
+        self._remembered = Remembered(stamp)
 
-    async def answer(self, request: PhoneRequest, name: str) -> Answer:
+    def again(self, key: Hashable, protocol: str, method: str) -> Kept | None:
+        """Return the answer to a request that was just answered and noted, if the same would be given now; note it.
+
+        :param key: what :meth:`answer` was called with.
+        """
+        started = self._tick()
+        kept = self._remembered.get(key, started)
+        if kept is None:
+            return None
+        former = kept.event
+        self._journal.note(
+            PhoneEvent(
+                self._now(),
+                protocol,
+                method,
+                former.peer,
+                former.path,
+                former.device,
+                former.mac,
+                former.plugin,
+                "served",
+                former.reason,
+                former.bytes,
+                self._tick() - started,
+            )
+        )
+        return kept
+
+    async def answer(self, request: PhoneRequest, name: str, key: Hashable = None) -> Answer:
         """Return what a phone gets. Never raises.
 
         :param name: the file's name, percent-decoded, as the phone means it.
+        :param key: all that the request consists of, its peer included, for :meth:`again`; None when it is not plain.
         """
         started = self._tick()
+        stamp = self._remembered.stamp()
         device: Device | None = None
         content: Content | None = None
         if not self._access.admits(request.protocol, request.peer):
@@ -116,8 +152,14 @@ class Pipeline:
                 outcome, reason = "error", "internal error, see the log"
         if device is not None and content is not None and request.method in ("GET", "RRQ"):
             self._note_fetched(device, name, content)
-        self._note(request, device, content, outcome, reason, self._tick() - started)
-        return Answer(outcome=outcome, content=content if outcome == "served" else None, device=device)
+        ended = self._tick()
+        event = self._note(request, device, content, outcome, reason, ended - started)
+        if outcome != "served" or content is None:
+            return Answer(outcome=outcome, device=device)
+        kept = Kept(event, content)
+        if key is not None:
+            self._remembered.put(key, kept, stamp, ended)
+        return Answer(outcome=outcome, content=content, device=device, kept=kept)
 
     async def may_upload(self, request: PhoneRequest, name: str) -> Device | None:
         """Return the device that may upload this file, or None. Never raises."""
@@ -164,23 +206,23 @@ class Pipeline:
         outcome: str,
         reason: str,
         seconds: float,
-    ) -> None:
-        self._journal.note(
-            PhoneEvent(
-                time=self._now(),
-                protocol=request.protocol.value,
-                method=request.method,
-                peer=request.peer or "",
-                path=request.path[:512],
-                device=None if device is None else device.id,
-                mac=None if device is None else device.mac,
-                plugin=None if device is None else device.plugin,
-                outcome=outcome,
-                reason=reason,
-                bytes=0 if content is None else content.size,
-                seconds=seconds,
-            )
+    ) -> PhoneEvent:
+        event = PhoneEvent(
+            time=self._now(),
+            protocol=request.protocol.value,
+            method=request.method,
+            peer=request.peer or "",
+            path=request.path[:512],
+            device=None if device is None else device.id,
+            mac=None if device is None else device.mac,
+            plugin=None if device is None else device.plugin,
+            outcome=outcome,
+            reason=reason,
+            bytes=0 if content is None else content.size,
+            seconds=seconds,
         )
+        self._journal.note(event)
+        return event
 
 
 def _verdict(device: Device | None, content: Content | None, reason: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from provisiond.identification.values import PhoneRequest, Protocol
 from provisiond.metrics import Metrics
+from provisiond.phones.content import Content
 from provisiond.phones.pipeline import Pipeline
 from provisiond.tftp.packets import ErrorCode
 from provisiond.tftp.source import ReadRequest, Refusal, TransferResult, Upload
@@ -23,17 +24,17 @@ class TftpFiles:
 
         :raises Refusal: file not found, or an undefined error with its reason in the log.
         """
+        key = (request.filename, request.peer)
+        kept = self._pipeline.again(key, "tftp", "RRQ")
+        if kept is not None:
+            return _bytes_or_path(kept.content)
         phone = _phone_request("RRQ", request.filename, request.peer)
-        answer = await self._pipeline.answer(phone, request.filename)
+        answer = await self._pipeline.answer(phone, request.filename, key)
         if answer.outcome == "error":
             raise Refusal(ErrorCode.UNDEFINED, "the server cannot serve this now")
         if answer.content is None:
             raise Refusal(ErrorCode.NOT_FOUND, "file not found")
-        content = answer.content
-        if content.data is not None:
-            return content.data
-        assert content.path is not None
-        return content.path
+        return _bytes_or_path(answer.content)
 
     async def accepts(self, request: ReadRequest) -> bool:
         """Tell whether the plugin of this phone wants the file."""
@@ -51,9 +52,17 @@ class TftpFiles:
 
     def ended(self, result: TransferResult) -> None:
         """Count a transfer."""
-        self._metrics.tftp_transfers.labels(result.outcome).inc()
-        self._metrics.tftp_retransmissions.inc(result.retransmissions)
-        self._metrics.tftp_seconds.observe(result.seconds)
+        self._metrics.tftp_transfers.add(result.outcome)
+        if result.retransmissions:
+            self._metrics.tftp_retransmissions.inc(result.retransmissions)
+        self._metrics.tftp_seconds.observe(seconds=result.seconds)
+
+
+def _bytes_or_path(content: Content) -> bytes | Path:
+    if content.data is not None:
+        return content.data
+    assert content.path is not None
+    return content.path
 
 
 def _phone_request(method: str, path: str, peer: str) -> PhoneRequest:

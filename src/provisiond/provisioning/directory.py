@@ -12,6 +12,9 @@ _SHARED_MEMBERS = frozenset(
 )
 _INDEXED_MEMBERS = ("mac", "sn", "uuid", "ip", "plugin", "config")
 
+_OWN_NOTES = frozenset({"configured", "remote_state_sip_username"})
+"""Members that the server notes and that no request is recognised by."""
+
 Record = tuple[tuple[str, ...], tuple[Any, ...]]
 
 
@@ -62,6 +65,8 @@ class Directory:
         self._shapes: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._shared: dict[str, str] = {}
         self._indexes = {name: _Index() for name in _INDEXED_MEMBERS}
+        self.generation = 0
+        """Grows with every change that may make another device answer, or another file be right."""
 
     async def fill(self, batches: AsyncIterator[Sequence[Device]]) -> None:
         """Take over all devices of the store, batch by batch."""
@@ -111,6 +116,9 @@ class Directory:
     def put(self, device: Device) -> None:
         """Add the device, or replace the one with its id."""
         document = device.document
+        known = self._records.get(device.id)
+        if known is None or _telling(dict(zip(*known, strict=True))) != _telling(document):
+            self.generation += 1
         self._unindex(device.id)
         names = tuple(document)
         values = tuple(self._compact(name, value) for name, value in document.items())
@@ -126,6 +134,7 @@ class Directory:
         """Forget the device; nothing happens when it is not known."""
         self._unindex(device_id)
         self._records.pop(device_id, None)
+        self.generation += 1
 
     def _found(self, name: str, value: str) -> tuple[Device, ...]:
         return tuple(_device(self._records[device_id]) for device_id in self._indexes[name].ids(value))
@@ -145,6 +154,10 @@ class Directory:
         if name in _SHARED_MEMBERS and isinstance(value, str):
             return self._shared.setdefault(value, value)
         return value
+
+
+def _telling(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if name not in _OWN_NOTES}
 
 
 def _device(record: Record) -> Device:

@@ -110,6 +110,7 @@ class House:
         rendered = around.state_dir / "rendered"
         serial, changes, use = Serial(), Changes(), PluginUse()
         recognition = Recognition(around.identifier)
+        self._changes, self._recognition = changes, recognition
         self.events = Events()
         self.directory = Directory()
         self.event_log = EventLog(self.events, self._tenant_of, clock)
@@ -248,6 +249,10 @@ class House:
         token = await create_admin_token(self.tokens, self.tenants.master, self._around.state_dir, self._around.threads)
         await self._following.start()
         return token
+
+    def stamp(self) -> tuple[int, int, int]:
+        """Return a value that differs after any change that may make a phone get something else."""
+        return self._changes.number, self.directory.generation, self._recognition.generation
 
     async def stop(self) -> None:
         """End the background work and write what is not written yet. The stores are still open."""

@@ -24,6 +24,8 @@ class Recognition:
     def __init__(self, identifier: Identifier, remembered: int = REMEMBERED) -> None:
         self._identifier = identifier
         self._remembered = remembered
+        self.generation = 0
+        """Grows with every change of the rules."""
         self._known: OrderedDict[tuple[object, ...], DeviceInfo] = OrderedDict()
 
     @property
@@ -34,6 +36,7 @@ class Recognition:
     def use_plugin_rules(self, rules: Mapping[str, Sequence[Rule]]) -> None:
         """Take these rules of plugins from now on, in place of those before."""
         self._known.clear()
+        self.generation += 1
         self._identifier.use_plugin_rules(rules)
 
     def identify(self, request: PhoneRequest) -> DeviceInfo:

@@ -16,7 +16,7 @@ class Bounds:
 
     :param transfers: at once, in all.
     :param transfers_per_peer: at once with one address.
-    :param requests_per_second: of one address, as a steady rate.
+    :param requests_per_second: of one address, as a steady rate; 0 for no bound.
     :param burst: requests of one address at once.
     :param refusals_per_second: not-found answers to one address, as a steady rate; beyond it there is silence.
     :param refusal_burst: not-found answers to one address at once.
@@ -88,12 +88,13 @@ class Gate:
 
     def __init__(self, bounds: Bounds) -> None:
         self.occupancy = Occupancy(bounds)
-        self._requests = TokenBuckets(bounds.requests_per_second, bounds.burst)
+        steady = bounds.requests_per_second
+        self._requests = TokenBuckets(steady, bounds.burst) if steady else None
         self._refusals = TokenBuckets(bounds.refusals_per_second, bounds.refusal_burst)
 
     def may_ask(self, peer: str, now: float) -> bool:
         """Count one request of a peer; False means that it asks too often."""
-        return self._requests.take(peer, now)
+        return self._requests is None or self._requests.take(peer, now)
 
     def may_be_told_no(self, peer: str, now: float) -> bool:
         """Count one refusal to a peer; False means that it gets no more of them for now."""

@@ -34,7 +34,10 @@ class FakePipeline:
         self.name, self.content, self.outcome = name, content, outcome
         self.asked: list[tuple[PhoneRequest, str]] = []
 
-    async def answer(self, request: PhoneRequest, name: str) -> Answer:
+    def again(self, *key: object) -> None:
+        return None
+
+    async def answer(self, request: PhoneRequest, name: str, key: object = None) -> Answer:
         self.asked.append((request, name))
         if normalized_name(name) == self.name:
             return Answer(outcome=self.outcome, content=self.content)

@@ -23,7 +23,10 @@ class FakePipeline:
         self._answer = answer
         self.asked: list[tuple[PhoneRequest, str]] = []
 
-    async def answer(self, request: PhoneRequest, name: str) -> Answer:
+    def again(self, *key: object) -> None:
+        return None
+
+    async def answer(self, request: PhoneRequest, name: str, key: object = None) -> Answer:
         self.asked.append((request, name))
         return self._answer
 
