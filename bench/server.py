@@ -112,6 +112,11 @@ class Server:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def is_started(self) -> bool:
+        """Whether it was started at least once."""
+        return self._process is not None
+
     def start(self, seconds: float = 60) -> None:
         """Start it and return when it says that it is ready."""
         program = Path(sys.executable).with_name("provisiond")

@@ -119,6 +119,12 @@ class Downloads:
         await self._slots.acquire()
         try:
             await self._fetch(wanted, path, urls, start_part(), credentials, room)
+        except (CorruptedFile, Aborted):
+            raise
+        except DownloadProblem:
+            if wanted.url:
+                raise
+            raise _manual_problem(wanted, directory, missing) from None
         finally:
             self._slots.release()
         return path
@@ -281,8 +287,8 @@ def _manual_problem(wanted: WantedFile, directory: Path, problem: DownloadProble
     if isinstance(problem, CorruptedFile):
         return CorruptedFile(f"the manual file in {place} is not the right one: {problem.sentence}")
     return DownloadProblem(
-        f"{wanted.described()} cannot be downloaded: get it from the vendor, put it into {place} of the plugin's "
-        f"place under exactly this name, and install again"
+        f"{wanted.described()} cannot be downloaded: get it from the vendor, put it under exactly this name into "
+        f"{place} below the server's directory of plugins, or send it over the API, and install again"
     )
 
 

@@ -18,6 +18,7 @@ from provisiond.store.operations import KEPT_SECONDS, StoredOperation
 log = Logger()
 MAX_RUNNING = 1_000
 TOLD_SECONDS = 1.0
+LOGGED_SECONDS = 10.0
 _UNEXPECTED = "the work failed because of a fault of the server, see the log"
 Work = Callable[[OperationProgress], Awaitable[None]]
 
@@ -82,8 +83,14 @@ class Operations:
         """
         if self._active >= self._max_running:
             raise Unavailable("too many operations are running, try again later")
-        told = _Told(self._clock, lambda: self._publish(operation_id, running))
-        progress = OperationProgress(label, told.changed)
+        told = _Paced(self._clock, TOLD_SECONDS, lambda: self._publish(operation_id, running))
+        logged = _Paced(self._clock, LOGGED_SECONDS, lambda: _log(operation_id, running))
+
+        def changed() -> None:
+            told.changed()
+            logged.changed()
+
+        progress = OperationProgress(label, changed)
         created = self._clock.seconds()
         self._active += 1
         try:
@@ -95,6 +102,7 @@ class Operations:
         self._running[operation_id] = running
         self._publish(operation_id, running)
         told.begin()
+        logged.begin()
         Deferred.fromCoroutine(self._run(operation_id, running, work))
         return await self.get(resource_path, operation_id)
 
@@ -154,6 +162,11 @@ class Operations:
         except Exception:
             log.failure("the end of operation {id} could not be stored", id=operation_id)
         self._running.pop(operation_id, None)
+        if ended.error is not None:
+            log.warn(
+                "operation {id} of {path} failed: {error}", id=operation_id, path=running.resource, error=ended.error
+            )
+        _log(operation_id, running)
         self._publish(operation_id, running, ended.error)
         self._active -= 1
         if not self._active:
@@ -166,11 +179,17 @@ class Operations:
         self._events.publish(OperationChanged(running.resource, operation_id, state, text, error))
 
 
-class _Told:
-    """Tells of progress at most once a second; begin and end are told by the operations themselves."""
+def _log(operation_id: int, running: _Running) -> None:
+    text = format_progress(running.progress.snapshot())
+    log.info("operation {id} of {path}: {text}", id=operation_id, path=running.resource, text=text)
 
-    def __init__(self, clock: Clock, tell: Callable[[], None]) -> None:
+
+class _Paced:
+    """Tells of progress not too often; begin and end are told by the operations themselves."""
+
+    def __init__(self, clock: Clock, seconds: float, tell: Callable[[], None]) -> None:
         self._clock = clock
+        self._seconds = seconds
         self._tell = tell
         self._last: float | None = None
 
@@ -179,6 +198,6 @@ class _Told:
 
     def changed(self) -> None:
         now = self._clock.seconds()
-        if self._last is not None and now - self._last >= TOLD_SECONDS:
+        if self._last is not None and now - self._last >= self._seconds:
             self._last = now
             self._tell()

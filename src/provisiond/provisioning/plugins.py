@@ -221,6 +221,7 @@ class Plugins:
         with self._use.alone(plugin_id):
             await self._archives.uninstall(plugin_id)
             await self._host.unload(plugin_id)
+        log.info("plugin {plugin} was removed", plugin=plugin_id)
         self.changed([plugin_id], "uninstalled")
 
     async def reload(self, plugin_id: str) -> None:
@@ -300,6 +301,8 @@ class Plugins:
             with held:
                 await work(progress)
 
+        if plugin_id:
+            log.info("plugin {plugin}: {word} begins", plugin=plugin_id, word=word)
         try:
             return await self._operations.start(f"{RESOURCE}/{word}", whole, label)
         except BaseException:

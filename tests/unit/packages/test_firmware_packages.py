@@ -69,6 +69,18 @@ def test_a_manual_file_is_asked_for_with_place_name_size_and_digest(world: Firmw
     assert world.last == "install_pkg|fail(download|fail)(install|fail)"
 
 
+def test_a_manual_file_may_lie_in_the_mirror_and_is_asked_for_when_it_does_not(world: FirmwareWorld) -> None:
+    world.define(package_section("fw", "fw.bin", "x fw.bin"), file_section("fw.bin", b"right"), COPY)
+    with pytest.raises(DownloadProblem, match=r"get it from the vendor, put it .* into demo/var/cache"):
+        world.install()
+    (world.mirror / "fw.bin").write_bytes(b"other")
+    with pytest.raises(CorruptedFile):
+        world.install()
+    (world.mirror / "fw.bin").write_bytes(b"right")
+    world.install()
+    assert world.served() == {"fw.bin": b"right"}
+
+
 def test_a_wrong_manual_file_is_refused_with_both_digests_and_a_right_one_taken(world: FirmwareWorld) -> None:
     world.define(package_section("fw", "fw.bin", "x fw.bin"), file_section("fw.bin", b"right"), COPY)
     world.downloads.mirror = lambda: None
@@ -149,11 +161,35 @@ def test_what_cannot_be_installed_is_told_before_anything_begins(world: Firmware
     assert "section [pkg_bad]" in result(world.packages.problems("demo"))[0]
 
 
-def test_replacing_foreign_files_is_allowed(world: FirmwareWorld) -> None:
+def test_replacing_files_of_nobody_is_allowed(world: FirmwareWorld) -> None:
     world.tftpboot.mkdir(parents=True)
     (world.tftpboot / "one").write_bytes(b"static")
+    copying(world, a=("one", b"a"))
+    world.install("a")
+    assert world.served() == {"one": b"a"}
+
+
+def test_changing_what_another_package_placed_is_refused(world: FirmwareWorld) -> None:
+    copying(world, a=("d/one", b"a"), b=("d/one", b"b"), c=("d/one", b"a"))
+    world.install("a")
+    with pytest.raises(InstallationProblem, match="d/one of b is another file than that of the installed package a"):
+        world.install("b")
+    assert world.served() == {"d/one": b"a"}
+    assert list(result(world.packages.installed("demo"))) == ["a"]
+    assert world.leftovers() == []
+    world.install("c")
+    world.uninstall("a")
+    with pytest.raises(InstallationProblem, match="uninstall c first"):
+        world.install("b")
+    world.uninstall("c")
+    world.install("b")
+    assert world.served() == {"d/one": b"b"}
+
+
+def test_a_file_that_another_package_lost_may_be_placed(world: FirmwareWorld) -> None:
     copying(world, a=("one", b"a"), b=("one", b"b"))
     world.install("a")
+    (world.tftpboot / "one").unlink()
     world.install("b")
     assert world.served() == {"one": b"b"}
 

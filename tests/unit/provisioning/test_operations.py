@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from tests.support.provisioning import NOW, Gate, MemoryOperations, World, run
+from twisted.logger import formatEvent, globalLogPublisher
 
 from provisiond.errors import NotFound, PackageProblem, Unavailable
 from provisiond.provisioning.events import Events, OperationChanged
@@ -175,3 +176,33 @@ def test_whoever_reads_a_failure_before_it_is_stored_finds_the_reason(world, gat
     ended = run(world.house.operations.get(PATH, operation.id))
     assert (ended.progress, ended.error, ended.ended) == ("update|fail", "the archive is broken", NOW)
     gate.open()
+
+
+def test_progress_is_logged_now_and_then_and_the_end_always(world, gate):
+    said = []
+
+    def observe(event):
+        if event.get("log_namespace") == "provisiond.provisioning.operations":
+            said.append((event["log_level"].name, formatEvent(event)))
+
+    async def work(progress):
+        part = progress.part("download", end=100)
+        for _ in range(30):
+            world.clock.rightNow += 1
+            part.advance(1)
+        await gate()
+        raise PackageProblem("the disk is full")
+
+    globalLogPublisher.addObserver(observe)
+    try:
+        start(world, work)
+        gate.open()
+    finally:
+        globalLogPublisher.removeObserver(observe)
+    assert said == [
+        ("info", "operation 1 of /pg_mgr/install/update: update|progress(download|progress;10/100)"),
+        ("info", "operation 1 of /pg_mgr/install/update: update|progress(download|progress;20/100)"),
+        ("info", "operation 1 of /pg_mgr/install/update: update|progress(download|progress;30/100)"),
+        ("warn", "operation 1 of /pg_mgr/install/update failed: the disk is full"),
+        ("info", "operation 1 of /pg_mgr/install/update: update|fail(download|fail;30/100)"),
+    ]

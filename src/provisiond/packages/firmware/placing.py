@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import shutil
 import stat
@@ -139,13 +140,15 @@ class Place:
         """Put a built package in place of what its record lists now; return what is worth a warning.
 
         :param installed: all records of the plugin.
-        :raises InstallationProblem: when that fails; everything is as before then.
+        :raises InstallationProblem: when that fails, or when another package has files of the same names with other
+            content; everything is as before then.
         """
         former = installed.get(package.id)
         others = _owned_by_others(installed, package.id)
         orphans = [name for name in former.files if name not in built.files] if former else []
         warnings = self._replaced(built, former, others)
         self._check_kinds(built)
+        self._check_conflicts(package.id, built, others)
         try:
             self._apply(package, built, [name for name in orphans if name not in others], is_explicit=is_explicit)
         except OSError as error:
@@ -171,6 +174,19 @@ class Place:
         files = [*placed, *removed, Change(target=target, source=record)]
         apply(Changes(directories=directories, files=files), journal)
 
+    def _check_conflicts(self, package_id: str, built: Built, others: Mapping[str, str]) -> None:
+        """Refuse to change what another package placed; several may bring the same file."""
+        for name in built.files:
+            path = self.root / name
+            if name.endswith("/") or name not in others or not path.is_file() or path.is_symlink():
+                continue
+            if not filecmp.cmp(path, built.root / name, shallow=False):
+                owner = others[name]
+                raise InstallationProblem(
+                    f"{name} of {package_id} is another file than that of the installed package {owner}: "
+                    f"uninstall {owner} first"
+                )
+
     def _check_kinds(self, built: Built) -> None:
         for name in built.files:
             parent = self.root
@@ -192,10 +208,8 @@ class Place:
         own = set(former.files) if former else set()
         warnings = []
         for name in built.files:
-            if name.endswith("/") or name in own or not os.path.lexists(self.root / name):
-                continue
-            owner = f"the package {others[name]}" if name in others else "no package"
-            warnings.append(f"{name}, which belongs to {owner}, is replaced")
+            if not name.endswith("/") and name not in own and name not in others and os.path.lexists(self.root / name):
+                warnings.append(f"{name}, which belongs to no package, is replaced")
         return warnings
 
     def uninstall(self, package: InstalledPackage, installed: Mapping[str, InstalledPackage]) -> None:
