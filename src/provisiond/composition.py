@@ -32,9 +32,11 @@ from provisiond.phones.request_lines import RequestLines
 from provisiond.phones.uploads import Uploads
 from provisiond.plugins.pool import WorkerPool
 from provisiond.plugins.registry import PluginRegistry
+from provisiond.plugins.working_copies import WorkingCopies, signature_of
 from provisiond.provisioning.base_config import base_raw_config
 from provisiond.provisioning.house import House, Stores, Surroundings
 from provisiond.provisioning.parameters import Parameters
+from provisiond.provisioning.source_watch import SourceWatch
 from provisiond.provisioning.threads import ThreadRunner
 from provisiond.settings import Settings
 from provisiond.store.configs import ConfigStore
@@ -99,6 +101,7 @@ class Parts:
     pipeline: Pipeline
     host: str
     http_port: int
+    watch: SourceWatch | None = None
 
     async def start(self) -> None:
         """Clean up after a crash, load the plugins, and read what is stored; nothing answers yet."""
@@ -108,9 +111,13 @@ class Parts:
         await self.registry.start()
         await self.house.start(self.host, self.http_port)
         await self.archives.load()
+        if self.watch is not None:
+            await self.watch.start()
 
     async def stop(self) -> None:
         """Write what is pending and end the workers."""
+        if self.watch is not None:
+            await self.watch.stop()
         self.firmware.stop()
         await self.lines.flush()
         await self.house.stop()
@@ -196,6 +203,7 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
         WorkerPool(reactor, workers=settings.plugins.workers),
         threads,
         reactor.seconds,
+        copies=WorkingCopies(state / "development") if settings.general.development else None,
         load_seconds=settings.plugins.load_seconds,
         render_seconds=settings.plugins.render_seconds,
     )
@@ -249,6 +257,11 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
         ),
         host=host,
         http_port=http_port,
+        watch=(
+            SourceWatch(state / "plugins", signature_of, house.plugins, threads, reactor)
+            if settings.general.development
+            else None
+        ),
     )
 
 

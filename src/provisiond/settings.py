@@ -129,6 +129,7 @@ class GeneralSettings(Section):
     advertised_ip: Annotated[str, AfterValidator(_ipv4)] | None = None
     advertised_http_url: HttpUrl | None = None
     provisioning_key_in_urls: bool = False
+    development: bool = False
 
     @model_validator(mode="after")
     def _check_repositories(self) -> GeneralSettings:

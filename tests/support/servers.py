@@ -13,12 +13,12 @@ from attrs import define
 from bench.server import ROOT, Rest, Server, free_port, write_settings
 
 
-def build_repository(destination: Path) -> Path:
-    """Build every shipped plugin and return the directory with ``plugins.db`` and the archives."""
+def build_repository(destination: Path, sources: Path = ROOT / "plugins") -> Path:
+    """Build every plugin, by default the shipped ones; return the directory with ``plugins.db`` and the archives."""
     tool = [sys.executable, "-m", "provisiond.packages.authoring"]
-    built, repository = destination / "plugins", destination / "repository"
+    built, repository = destination / "built", destination / "repository"
     for arguments in (
-        ["build", "--source", str(ROOT / "plugins"), "--destination", str(built)],
+        ["build", "--source", str(sources), "--destination", str(built)],
         ["package", "--source", str(built), "--destination", str(repository)],
         ["index", str(repository)],
     ):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -11,7 +11,6 @@ from typing import Any, Final, Protocol, TypeVar
 
 from twisted.logger import Logger
 
-from provisiond import __version__
 from provisiond.errors import PluginProblem
 from provisiond.identification.values import DeviceInfo
 from provisiond.model.device import Device
@@ -20,41 +19,20 @@ from provisiond.plugins.manifest import check_api, check_plugin_id, read_manifes
 from provisiond.plugins.messages import parsed_action, parsed_answer, parsed_files, parsed_rules
 from provisiond.plugins.pool import WorkerPool
 from provisiond.plugins.problems import Problem, Problems
+from provisiond.plugins.revisions import revision_of
 from provisiond.plugins.values import LoadedPlugin, PluginInfo, RenderedFile
+from provisiond.plugins.working_copies import WorkingCopies
 from provisiond.sdk import SyncAction
 
 log = Logger()
 T = TypeVar("T")
 MAX_SCORES: Final = 10_000
-NOT_CODE: Final = ("var", "pkgs", "tests", "__pycache__")
 
 
 class Threads(Protocol):
     """Runs blocking work beside the reactor."""
 
     async def run(self, work: Callable[..., T], *args: Any) -> T: ...
-
-
-def _hashed(path: Path, root: Path, digest: Any) -> None:
-    if path.is_symlink() or path.name.startswith(".") or path.name == "__pycache__":
-        return
-    if path.is_dir():
-        for child in sorted(path.iterdir()):
-            _hashed(child, root, digest)
-    elif path.is_file():
-        content = path.read_bytes()
-        digest.update(f"{path.relative_to(root)}\0{len(content)}\0".encode("utf-8", "surrogateescape"))
-        digest.update(content)
-
-
-def revision_of(directory: Path, year: int) -> str:
-    """Return a hash of everything that a plugin's files depend on: code, templates, server version, year. Blocks."""
-    digest = hashlib.sha256(f"{__version__}\0{year}\0".encode())
-    for child in sorted(directory.iterdir()):
-        if child.name not in NOT_CODE:
-            _hashed(child, directory, digest)
-    _hashed(directory / "var" / "templates", directory, digest)
-    return digest.hexdigest()[:32]
 
 
 class PluginRegistry:
@@ -64,6 +42,7 @@ class PluginRegistry:
     :param workers: run plugin code.
     :param threads: for everything that reads the disk.
     :param now: seconds since the epoch.
+    :param copies: when given, plugins run from copies: a broken edit of one that works leaves the old one at work.
     :param load_seconds: longest time a plugin may take to load; so is ``render_seconds`` for one device's files.
     """
 
@@ -74,6 +53,7 @@ class PluginRegistry:
         threads: Threads,
         now: Callable[[], float],
         *,
+        copies: WorkingCopies | None = None,
         load_seconds: float = 10.0,
         render_seconds: float = 10.0,
     ) -> None:
@@ -81,6 +61,7 @@ class PluginRegistry:
         self._workers = workers
         self._threads = threads
         self._now = now
+        self._copies = copies
         self._load_seconds = load_seconds
         self._render_seconds = render_seconds
         self._loaded: dict[str, LoadedPlugin] = {}
@@ -95,6 +76,8 @@ class PluginRegistry:
 
     async def start(self) -> None:
         """Load every plugin of the directory; what does not load is kept as a problem."""
+        if self._copies is not None:
+            await self._threads.run(self._copies.clear)
         names = await self._threads.run(_plugin_names, self._directory)
         for name in names:
             try:
@@ -134,14 +117,16 @@ class PluginRegistry:
     async def load(self, plugin_id: str) -> LoadedPlugin:
         """Load a plugin, or load it again.
 
-        :raises PluginProblem: when it does not load; it is then installed, not loaded.
+        :raises PluginProblem: when it does not load; it is then installed, not loaded. Where plugins run from copies,
+            one that was loaded before stays at work.
         """
         directory = self._directory / check_plugin_id(plugin_id)
         self._installed.setdefault(plugin_id, None)
         try:
             plugin = await self._loaded_from(directory, plugin_id)
         except PluginProblem as problem:
-            self._loaded.pop(plugin_id, None)
+            if self._copies is None:
+                self._loaded.pop(plugin_id, None)
             self._problems.clear(plugin_id)
             self._problems.note(plugin_id, "load", problem.sentence)
             self._changed(plugin_id)
@@ -149,6 +134,8 @@ class PluginRegistry:
         self._problems.clear(plugin_id)
         self._loaded[plugin_id] = plugin
         self._changed(plugin_id)
+        if self._copies is not None:
+            await self._threads.run(self._copies.keep_only, plugin_id, plugin.revision)
         return plugin
 
     async def unload(self, plugin_id: str) -> None:
@@ -157,6 +144,8 @@ class PluginRegistry:
         self._installed.pop(plugin_id, None)
         self._problems.clear(plugin_id)
         self._changed(plugin_id)
+        if self._copies is not None:
+            await self._threads.run(self._copies.keep_only, plugin_id, None)
 
     async def check(self, directory: Path, plugin_id: str) -> PluginInfo:
         """Return what the plugin in ``directory`` says, after loading it in a worker without using it.
@@ -217,9 +206,20 @@ class PluginRegistry:
         info: PluginInfo = await self._threads.run(read_manifest, directory)
         self._installed[plugin_id] = info
         check_api(info)
-        place = await self._place(directory, plugin_id)
+        place = await (self._place if self._copies is None else self._copied_place)(directory, plugin_id)
         rules = parsed_rules(await self._workers.call("load", place, seconds=self._load_seconds))
-        return LoadedPlugin(id=plugin_id, info=info, directory=directory, revision=place.revision, rules=rules)
+        if self._copies is not None and plugin_id in self._loaded:
+            parsed_answer(await self._workers.call("try", place, seconds=self._load_seconds + self._render_seconds))
+        return LoadedPlugin(id=plugin_id, info=info, directory=place.directory, revision=place.revision, rules=rules)
+
+    async def _copied_place(self, directory: Path, plugin_id: str) -> PluginPlace:
+        assert self._copies is not None
+        year = self._year()
+        try:
+            copy, revision = await self._threads.run(self._copies.take, directory, year)
+        except (OSError, shutil.Error):
+            raise PluginProblem("the plugin's files cannot be copied") from None
+        return PluginPlace(id=plugin_id, directory=copy.absolute(), revision=revision, year=year)
 
     async def _place(self, directory: Path, plugin_id: str) -> PluginPlace:
         try:

@@ -61,6 +61,21 @@ def check_plugin(directory: Path) -> list[str]:
     return problems
 
 
+def try_out(plugin: HostedPlugin) -> None:
+    """Render every model of a plugin's capabilities once.
+
+    :raises PluginProblem: when a template does not compile, or files cannot be made.
+    """
+    for sentence in TemplateRenderer(plugin.place.directory).problems():
+        raise PluginProblem(sentence)
+    plugin.common_files(dict(BASE))
+    for key in plugin.info.capabilities:
+        try:
+            plugin.device_files(_device(Capability.parse(key)), _raw_config("plain"))
+        except PluginProblem as problem:
+            raise PluginProblem(f"{key}: {problem.sentence}") from None
+
+
 def _common_problems(plugin: HostedPlugin) -> list[str]:
     return _file_problems(plugin.common_files(dict(BASE)), plugin.common_files(dict(BASE)))
 

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Final
 from provisiond.errors import ProvisiondError
 from provisiond.plugins.hosting import PluginPlace, PluginShelf
 from provisiond.plugins.messages import HEAD, framed, packed_action, packed_answer, packed_files, packed_rules
+from provisiond.plugins.testing import try_out
 
 ANSWERS: Final = 3
 MEMORY: Final = 2 * 1024**3
@@ -19,12 +20,15 @@ MEMORY: Final = 2 * 1024**3
 def answer(shelf: PluginShelf, kind: str, place: PluginPlace, arguments: tuple[Any, ...]) -> bytes:
     """Return the payload that answers one call.
 
-    :param kind: ``load``, ``associate``, ``common``, ``device``, ``upload`` or ``synchronize``.
+    :param kind: ``load``, ``try``, ``associate``, ``common``, ``device``, ``upload`` or ``synchronize``.
     """
     try:
         plugin = shelf.plugin(place)
         if kind == "load":
             return packed_rules(plugin.rules)
+        if kind == "try":
+            try_out(plugin)
+            return packed_answer({})
         if kind == "associate":
             return packed_answer({"score": plugin.associate(*arguments)})
         if kind == "common":

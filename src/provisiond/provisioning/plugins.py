@@ -235,6 +235,20 @@ class Plugins:
         with self._use.alone(plugin_id):
             await self._load(plugin_id, "reloaded")
 
+    async def follow_source(self, plugin_id: str, *, there: bool) -> None:
+        """Let a plugin follow its directory, which somebody has edited: load it, load it again, or forget it.
+
+        :param there: whether the directory exists.
+        :raises InProgress: while it is being installed or upgraded.
+        :raises PluginProblem: when it does not load.
+        """
+        with self._use.alone(plugin_id):
+            if there:
+                await self._load(plugin_id, "reloaded" if plugin_id in self._host.installed() else "installed")
+                return
+            await self._host.unload(plugin_id)
+        self.changed([plugin_id], "uninstalled")
+
     def changed(self, plugin_ids: Iterable[str], action: str) -> None:
         """Let rules, files and listeners follow a change of the loaded plugins."""
         self._rules.use_plugin_rules({plugin.id: plugin.rules for plugin in self._host.loaded().values()})

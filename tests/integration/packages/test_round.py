@@ -134,6 +134,14 @@ def test_a_plugin_that_is_given_up_goes_to_the_archive(workshop: Workshop, house
     assert b'<phone codec="opus">' in read_by_phone(house)
 
 
+def test_a_file_that_is_edited_in_place_reaches_the_phone_after_a_reload(house: Running) -> None:
+    template = house.server.state / "plugins" / ID / "templates/base.xml.tpl"
+    template.write_text(template.read_text().replace("<phone ", "<phone edited='1' "))
+    assert b"edited" not in read_by_phone(house)
+    assert house.rest.call("POST", "/pg_mgr/reload", {"id": ID})[0] == 204
+    assert b"<phone edited='1' " in read_by_phone(house)
+
+
 def test_what_is_missing_is_named(workshop: Workshop) -> None:
     assert "name the destination" in make(workshop.sources, "upload-stable", fails=True)
     assert "name the plugin" in make(workshop.sources, "promote", fails=True)

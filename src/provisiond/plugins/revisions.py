@@ -1,0 +1,33 @@
+"""What state a plugin's files are in."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any, Final
+
+from provisiond import __version__
+
+NOT_CODE: Final = ("var", "pkgs", "tests", "__pycache__")
+
+
+def _hashed(path: Path, root: Path, digest: Any) -> None:
+    if path.is_symlink() or path.name.startswith(".") or path.name == "__pycache__":
+        return
+    if path.is_dir():
+        for child in sorted(path.iterdir()):
+            _hashed(child, root, digest)
+    elif path.is_file():
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(root)}\0{len(content)}\0".encode("utf-8", "surrogateescape"))
+        digest.update(content)
+
+
+def revision_of(directory: Path, year: int) -> str:
+    """Return a hash of everything that a plugin's files depend on: code, templates, server version, year. Blocks."""
+    digest = hashlib.sha256(f"{__version__}\0{year}\0".encode())
+    for child in sorted(directory.iterdir()):
+        if child.name not in NOT_CODE:
+            _hashed(child, directory, digest)
+    _hashed(directory / "var" / "templates", directory, digest)
+    return digest.hexdigest()[:32]
