@@ -11,11 +11,27 @@ from tests.support.provisioning import World, run
 from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
+from werkzeug.routing import Rule
 
 from provisiond.metrics import Metrics
 from provisiond.phones.journal import Journal
 from provisiond.rest.answers import MEDIA_TYPE
 from provisiond.rest.application import api_site
+
+
+_compile_builder = Rule._compile_builder
+_builders: dict[tuple[str, bool], Any] = {}
+
+
+def _compiled_once(rule: Rule, append_unknown: bool = True) -> Any:
+    """Compiling what would build addresses from a rule is most of the work of making a router, and the same each time."""
+    key = (rule.rule, append_unknown)
+    if key not in _builders:
+        _builders[key] = _compile_builder(rule, append_unknown)
+    return _builders[key]
+
+
+Rule._compile_builder = _compiled_once  # type: ignore[method-assign]
 
 
 @frozen
