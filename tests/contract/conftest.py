@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.support.api import Api
 from tests.support.packages import FakePackages
-from tests.support.provisioning import PLUGIN, World
+from tests.support.provisioning import PLUGIN, World, run
 
 
 @pytest.fixture(autouse=True)
@@ -36,3 +36,9 @@ def world(tmp_path: Path, packages: FakePackages) -> Iterator[World]:
 @pytest.fixture
 def api(world: World) -> Api:
     return Api(world)
+
+
+@pytest.fixture
+def sub(world: World) -> str:
+    """A tenant below the master tenant."""
+    return run(world.house.tenants.create("sub")).uuid

@@ -17,7 +17,7 @@ _KEY: Final = re.compile(r"[A-Za-z0-9\-$~.]{8,256}")
 
 def _server(value: str) -> str:
     parts = _parts(value)
-    if parts.scheme not in ("http", "https", "ftp", "file") or not (parts.hostname or parts.scheme == "file"):
+    if parts.scheme not in ("http", "https", "ftp") or not parts.hostname:
         raise ValueError("must be a URL with a scheme (http, https, ftp) and a host")
     return value
 

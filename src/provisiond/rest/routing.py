@@ -69,7 +69,8 @@ Endpoint = Callable[..., Awaitable[Answer]]
 class Route:
     """A documented route.
 
-    :param acl: ACL name; ``{name}`` stands for a path argument, ``{tenant_uuid}`` for the request's tenant.
+    :param acl: ACL name; ``{name}`` stands for a path argument, ``{name_lower}`` for the same in lower case,
+        ``{tenant_uuid}`` for the request's tenant.
     :param body: model of the body, for POST and PUT.
     :param takes: media types of bodies that are handed over as they are (``RowsBody``); none for JSON of our own type.
     :param statuses: statuses besides the ones any resource can give, with their meaning.
@@ -200,6 +201,7 @@ class Router:
         if each.acl is None:
             return cast(Holder, None), cast(Scope, None)
         words = {name: acl_word(value) for name, value in arguments.items()}
+        words.update({f"{name}_lower": word.lower() for name, word in words.items()})
         names = [name.format_map(_Words(words)) for name in (each.acl, *each.acl_choices)]
         principal = await self._gate.enter(token_of(request), source_of(request), names[0])
         scope = self._gate.scope(principal, header(request, "wazo-tenant"))

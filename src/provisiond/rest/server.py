@@ -9,6 +9,12 @@ from provisiond.rest.bodies import ParamBody
 from provisiond.rest.routing import Call, route
 
 PARAMETER_ACL = "provd.configure.{tenant_uuid}.{param}"
+# The general parameters go by several spellings; a provisioning key is one tenant's, so its name must say whose.
+OTHER_ACLS = ("provd.configure.{param}", "provd.configure.{tenant_uuid}.{param_lower}", "provd.configure.{param_lower}")
+KEY = "provisioning_key"
+KEY_ACL = f"provd.configure.{{tenant_uuid}}.{KEY}"
+NO_PARAMETER = {404: "No such parameter."}
+SET = {204: "Set.", 400: "The value is refused."}
 ENTRIES = (
     ("dev", "/dev_mgr"),
     ("cfg", "/cfg_mgr"),
@@ -51,32 +57,53 @@ class ServerResources:
         ]
         return Answer(document={"params": rows})
 
+    @route("GET", f"/configure/{KEY}", f"{KEY_ACL}.read", "Get the provisioning key of the tenant")
+    async def key(self, call: Call) -> Answer:
+        """Return the provisioning key of the request's tenant."""
+        return self._read(KEY, call)
+
     @route(
         "GET",
         "/configure/<param>",
         f"{PARAMETER_ACL}.read",
         "Get a parameter",
-        acl_choices=("provd.configure.{param}.read",),
-        statuses={404: "No such parameter."},
+        acl_choices=[f"{acl}.read" for acl in OTHER_ACLS],
+        statuses=NO_PARAMETER,
     )
     async def parameter(self, call: Call) -> Answer:
         """Return the value of a parameter."""
-        value = self._parameters.get(call.arguments["param"], call.scope.tenant_uuid)
-        return Answer(document={"param": {"value": value}})
+        return self._read(call.arguments["param"], call)
+
+    @route(
+        "PUT",
+        f"/configure/{KEY}",
+        f"{KEY_ACL}.update",
+        "Set the provisioning key of the tenant",
+        body=ParamBody,
+        statuses=SET,
+    )
+    async def set_key(self, call: Call) -> Answer:
+        """Set the provisioning key of the request's tenant, or unset it with null."""
+        return await self._write(KEY, call)
 
     @route(
         "PUT",
         "/configure/<param>",
         f"{PARAMETER_ACL}.update",
         "Set a parameter",
-        acl_choices=("provd.configure.{param}.update",),
+        acl_choices=[f"{acl}.update" for acl in OTHER_ACLS],
         body=ParamBody,
-        statuses={204: "Set.", 400: "The value is refused.", 404: "No such parameter."},
+        statuses={**SET, **NO_PARAMETER},
     )
     async def set_parameter(self, call: Call) -> Answer:
         """Set a parameter, or unset it with null."""
-        value = call.body_as(ParamBody).param.value
-        await self._parameters.set(call.arguments["param"], value, call.scope.tenant_uuid)
+        return await self._write(call.arguments["param"], call)
+
+    def _read(self, name: str, call: Call) -> Answer:
+        return Answer(document={"param": {"value": self._parameters.get(name, call.scope.tenant_uuid)}})
+
+    async def _write(self, name: str, call: Call) -> Answer:
+        await self._parameters.set(name, call.body_as(ParamBody).param.value, call.scope.tenant_uuid)
         return NO_CONTENT
 
     @route(
