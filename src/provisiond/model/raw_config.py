@@ -108,7 +108,7 @@ def check_raw_config(raw: object) -> dict[str, Any]:
     if not isinstance(raw, Mapping):
         raise InvalidInput("raw_config must be an object")
     for name, value in raw.items():
-        _check_name(name)
+        _check_name(name, value)
         if value is None:
             if name in NOT_NULL:
                 raise InvalidInput(f"raw_config.{name} must not be null")
@@ -128,7 +128,7 @@ def completed(raw: Mapping[str, Any]) -> dict[str, Any]:
     """
     cleaned = without_nulls(copy.deepcopy(dict(raw)))
     for name, value in cleaned.items():
-        _check_name(name)
+        _check_name(name, value)
         if name in PLAIN:
             cleaned[name] = PLAIN[name].converted(value, f"raw_config.{name}")
         elif name in OBJECTS:
@@ -146,7 +146,7 @@ def without_nulls(value: Any) -> Any:
     return value
 
 
-def _check_name(name: Any) -> None:
+def _check_name(name: Any, value: Any) -> None:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         hint = ""
         if isinstance(name, str) and name.replace(".", "_") in STANDARD:
@@ -155,7 +155,9 @@ def _check_name(name: Any) -> None:
     if name.startswith("XX_") or name == "_comment":
         raise InvalidInput(f"raw_config.{name[:80]} is reserved for plugins")
     if name not in STANDARD and not name.startswith("X_"):
-        flat = sorted(each for each in STANDARD if each.startswith(f"{name}_"))
+        members = value if isinstance(value, Mapping) else ()
+        flat = [f"{name}_{each}" for each in members if f"{name}_{each}" in STANDARD]
+        flat = flat or sorted(each for each in STANDARD if each.startswith(f"{name}_"))
         hint = f"; write flat names such as {flat[0]}" if flat else ""
         raise InvalidInput(f"raw_config.{name[:80]} is not a standard parameter; names of your own begin with X_{hint}")
 
