@@ -495,7 +495,7 @@ class FakeArchives:
         return self.offers
 
     async def _work(self, progress: OperationProgress) -> None:
-        part = progress.part("download", end=10)
+        part = progress.part("download", end=10, current=0)
         await self.gate()
         if self.fails is not None:
             raise self.fails
@@ -506,7 +506,10 @@ class FakeArchives:
             raise InvalidInput("no plugin server is set")
 
     async def update(self, progress: OperationProgress) -> None:
-        await self._work(progress)
+        await self.gate()
+        if self.fails is not None:
+            raise self.fails
+        progress.advance(187260)
         self.updates += 1
 
     def check_offered(self, plugin_id: str, version: str | None = None, repository: str | None = None) -> None:

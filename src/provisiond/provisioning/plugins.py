@@ -176,7 +176,7 @@ class Plugins:
         :raises InvalidInput: when no repository is known.
         """
         self._archives.check_update()
-        return await self._begin("update", "", "update", lambda progress: self._archives.update(progress))
+        return await self._begin("update", "", "update", self._update)
 
     async def install(
         self, plugin_id: str, version: str | None = None, repository: str | None = None
@@ -274,6 +274,10 @@ class Plugins:
         return served
 
     # Inside
+
+    async def _update(self, progress: OperationProgress) -> None:
+        progress.reach(0)
+        await self._archives.update(progress)
 
     async def _install(
         self, plugin_id: str, version: str | None, repository: str | None, progress: OperationProgress

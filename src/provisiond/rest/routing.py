@@ -287,6 +287,8 @@ def read_body(request: Request) -> bytes:
     if getattr(request, "body_too_large", False):
         raise HttpProblem(413, "the body is larger than this server takes")
     content = request.content
+    if content is not None and content.closed:
+        raise HttpProblem(400, "the client went away before its request was read")
     return b"" if content is None else cast(bytes, content.read())
 
 

@@ -102,7 +102,7 @@ def test_a_bad_archive_changes_nothing(offered):
     world.archives.fails = PackageProblem("the archive is broken")
     operation = run(world.house.plugins.install(NEW))
     after = ended(world, INSTALL, operation)
-    assert (after.progress, after.error) == ("install|fail(download|fail)", "the archive is broken")
+    assert (after.progress, after.error) == ("install|fail(download|fail;0/10)", "the archive is broken")
     assert NEW not in world.house.plugins.installed()
     world.archives.fails = None
     assert run(world.house.plugins.install(NEW)).id == operation.id + 1
