@@ -93,7 +93,10 @@ class TestPlugins:
     def test_a_reload_loads_and_its_devices_follow(self, api: Api, world: World) -> None:
         world.device(id="d")
         made = len(world.host.rendered)
-        assert post(api, "/pg_mgr/reload", {"id": PLUGIN}, token=api.made_token("provd.pg_mgr.reload.create")).status == 204
+        assert (
+            post(api, "/pg_mgr/reload", {"id": PLUGIN}, token=api.made_token("provd.pg_mgr.reload.create")).status
+            == 204
+        )
         assert api.get("/dev_mgr/devices/d").document["device"]["configured"] is True
         assert len(world.host.rendered) == made + 1
         world.host.on_disk["late-1"] = info_of()
@@ -258,7 +261,11 @@ class TestPackages:
         operation = ended(api, post(api, f"{PACKAGES}/install", {"id": "empty"}))
         assert operation["status"] == "install_pkg|success(download|success)(install|success)"
 
-    @rows("5.6 POST {P}/pg_mgr/plugins/{id}/install/install 400", "5.6 POST {P}/pg_mgr/plugins/{id}/install/upgrade 400", "5.6 POST {P}/pg_mgr/plugins/{id}/install/uninstall 400")
+    @rows(
+        "5.6 POST {P}/pg_mgr/plugins/{id}/install/install 400",
+        "5.6 POST {P}/pg_mgr/plugins/{id}/install/upgrade 400",
+        "5.6 POST {P}/pg_mgr/plugins/{id}/install/uninstall 400",
+    )
     def test_what_is_refused(self, api: Api, packages: FakePackages) -> None:
         for word in ("install", "upgrade", "uninstall"):
             assert post(api, f"{PACKAGES}/{word}", {"id": "none"}).status == 400
@@ -269,7 +276,11 @@ class TestPackages:
         assert post(api, f"{PACKAGES}/install", {"id": "firmware"}).status == 400
         packages.gate.open()
 
-    @rows("5.6 POST {P}/pg_mgr/plugins/{id}/install/upgrade 201", "5.6 POST {P}/pg_mgr/plugins/{id}/install/uninstall 204", "13 no. 6")
+    @rows(
+        "5.6 POST {P}/pg_mgr/plugins/{id}/install/upgrade 201",
+        "5.6 POST {P}/pg_mgr/plugins/{id}/install/uninstall 204",
+        "13 no. 6",
+    )
     def test_an_installed_package_is_upgraded_and_removed(self, api: Api, packages: FakePackages) -> None:
         right = "provd.pg_mgr.plugins.acme-1_0.install"
         token = api.made_token(f"{right}.upgrade.create", f"{right}.uninstall.create")
@@ -282,7 +293,10 @@ class TestPackages:
         assert post(api, f"{PACKAGES}/uninstall", {"id": "firmware"}, token=token).status == 204
         assert api.get(f"{PACKAGES}/installed").document == {"pkgs": {}}
 
-    @rows("5.6 GET {P}/pg_mgr/plugins/{id}/install/installed 200", "5.6 GET {P}/pg_mgr/plugins/{id}/install/installable 200")
+    @rows(
+        "5.6 GET {P}/pg_mgr/plugins/{id}/install/installed 200",
+        "5.6 GET {P}/pg_mgr/plugins/{id}/install/installable 200",
+    )
     def test_the_lists(self, api: Api) -> None:
         right = "provd.pg_mgr.plugins.acme-1_0.install"
         token = api.made_token(f"{right}.installed.read", f"{right}.installable.read")
@@ -292,5 +306,3 @@ class TestPackages:
         ended(api, post(api, f"{PACKAGES}/install", {"id": "firmware"}))
         del shown["dsize"]
         assert api.get(f"{PACKAGES}/installed", token=token).document == {"pkgs": {"firmware": shown}}
-
-

@@ -232,7 +232,17 @@ class TestValues:
         *(
             (name, value)
             for name in ("http_proxy", "ftp_proxy")
-            for value in ("", "proxy:1", "http://", "http://p/", "http://p/x", "http://p?x", "http://p#x", "ftp://p", [])
+            for value in (
+                "",
+                "proxy:1",
+                "http://",
+                "http://p/",
+                "http://p/x",
+                "http://p?x",
+                "http://p#x",
+                "ftp://p",
+                [],
+            )
         ),
         *(("https_proxy", value) for value in ("", "http://proxy:1", "a b", "proxy:x", {}, 1)),
         *(("locale", value) for value in ("french", "FR", "fr_fr", "fr-FR", "fr_FR.UTF-8", "fr_FR\n", 5, False)),

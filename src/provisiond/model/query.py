@@ -242,7 +242,7 @@ def _selector_text(arguments: Mapping[str, str]) -> str:
     if not packed:
         return arguments.get("q", "")
     try:
-        text = packed.strip().replace("-", "+").replace("_", "/").rstrip("=")
+        text = packed.strip().replace(" ", "+").replace("-", "+").replace("_", "/").rstrip("=")
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True).decode("utf-8")
     except (binascii.Error, ValueError):
         raise InvalidInput("q64 must be a JSON object in base64") from None
