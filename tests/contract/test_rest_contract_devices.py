@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from tests.support.api import Api
@@ -308,7 +308,7 @@ class TestDocument:
 
 
 class TestDhcpInfo:
-    EXAMPLE: dict[str, Any] = {
+    EXAMPLE: ClassVar[dict[str, Any]] = {
         "op": "commit",
         "ip": "192.168.1.100",
         "mac": "00:11:22:33:44:55",

@@ -28,7 +28,7 @@ def test_every_path_of_the_contract_has_a_route() -> None:
     theirs = {
         (match[1], re.sub(r"\{\w+\}", "{}", match[2])) for match in map(_ENDPOINT.fullmatch, known_rows()) if match
     }
-    assert len(theirs) > 40
+    assert len(theirs) >= 40
     assert sorted(theirs - ours) == []
 
 

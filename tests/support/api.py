@@ -18,13 +18,12 @@ from provisiond.phones.journal import Journal
 from provisiond.rest.answers import MEDIA_TYPE
 from provisiond.rest.application import api_site
 
-
 _compile_builder = Rule._compile_builder
 _builders: dict[tuple[str, bool], Any] = {}
 
 
 def _compiled_once(rule: Rule, append_unknown: bool = True) -> Any:
-    """Compiling what would build addresses from a rule is most of the work of making a router, and the same each time."""
+    """Most of the work of making a router is what would build addresses from its rules, and it is always the same."""
     key = (rule.rule, append_unknown)
     if key not in _builders:
         _builders[key] = _compile_builder(rule, append_unknown)
