@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import doctest
+import os
+import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from tests.support.guide import guide_text, write_examples
 
 from provisiond import sdk
+from provisiond.cli.authoring import main
+from provisiond.cli.plugin_check import check_directory
 from provisiond.identification.extract import Identifier
 from provisiond.identification.knowledge import Knowledge
 from provisiond.identification.values import PhoneRequest, Protocol
@@ -81,3 +90,109 @@ def test_a_bad_plugin_is_told_why(example: Path, tmp_path: Path) -> None:
     (bad / "templates" / "demo.cfg.tpl").write_text("x")
     sentences = check_plugin(bad)
     assert any("nothing" in sentence and "base.xml.tpl, line 2" in sentence for sentence in sentences)
+
+
+# every example of the guide
+
+
+def test_the_examples_of_the_sdk_give_what_the_guide_says() -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```$", guide_text(), re.MULTILINE | re.DOTALL)
+    examples = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, "plugin-guide", None, 0)
+    said: list[str] = []
+    outcome = doctest.DocTestRunner(verbose=False).run(examples, out=said.append)
+    assert outcome.failed == 0, "".join(said)
+    assert outcome.attempted > 40
+    used = {name for name in FROZEN if re.search(rf"\b{name}\b", "".join(each.source for each in examples.examples))}
+    assert used == FROZEN
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Path:
+    """An author's work tree with the guide's family, committed, and a new firmware."""
+    sources = tmp_path / "sources"
+    write_examples(sources)
+    (sources / "firmware").mkdir()
+    (sources / "firmware/d10-1.1.zip").write_text("hello world, again 1.1")
+    environment = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
+    who = ["-c", "user.name=Author", "-c", "user.email=author@example.org", "-c", "init.defaultBranch=main"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "first"]):
+        subprocess.run(["git", *who, *words], cwd=sources, check=True, env=environment)
+    return sources
+
+
+def typed(workshop: Path, line: str) -> str:
+    """Return what a command of the guide prints."""
+    program, *words = shlex.split(line)
+    if program == "touch":
+        (workshop / words[0]).touch()
+        return ""
+    assert program == "plugin"
+    if words[0] == "bump-fw":
+        # it has a reactor of its own
+        command = [sys.executable, "-m", "provisiond.cli.authoring", *words]
+        return subprocess.run(command, cwd=workshop, capture_output=True, text=True, check=True).stdout
+    with contextlib.chdir(workshop):
+        return CliRunner().invoke(main, words).output
+
+
+def test_the_commands_of_the_guide_print_what_it_says(workshop: Path) -> None:
+    blocks = re.findall(r"^```console\n(.*?)^```$", guide_text(), re.MULTILINE | re.DOTALL)
+    commands = re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", "".join(blocks), re.MULTILINE)
+    assert len(commands) >= 13
+    for line, expected in commands:
+        assert typed(workshop, line) == expected, line
+
+
+def test_every_command_is_in_the_guide() -> None:
+    rows = "".join(line for line in guide_text().splitlines(keepends=True) if line.startswith("| `"))
+    for name in main.commands:
+        assert f"`{name}" in rows, name
+
+
+def messages() -> list[str]:
+    table = guide_text().partition("| message | what to do |")[2].partition("\n\n")[0]
+    return re.findall(r"^\| (?:warning: )?`(.+?)`", table, re.MULTILINE)
+
+
+WIDE = 'Rule(where=Where.USER_AGENT, literal="Yea", pattern="link")'
+BROKEN = {
+    "plugin-info is not valid JSON": ("plugin-info", '"api": 1,', '"api": 1'),
+    "plugin-info: capabilities": ("plugin-info", "Demo, D10, 1.0", "Demo"),
+    "entry.py failed to load": ("entry.py", "class Demo", "clas Demo"),
+    "entry.py must bind the name PLUGIN to a subclass of provisiond.sdk.Plugin": ("entry.py", "PLUGIN =", "PLUG ="),
+    "the template … does not compile, line …": ("templates/base.xml.tpl", "endfor", "endfro"),
+    "is undefined": ("templates/base.xml.tpl", "{{ codec", "{{ kodek"),
+    "has no template": ("entry.py", '"base.xml.tpl"', '"basis.xml.tpl"'),
+    "the plugin does not associate with its own capability": ("entry.py", 'info.model != "D10"', 'info.model != "D1"'),
+    "the plugin makes no file for this model": ("entry.py", "def device_files", "def devices_files"),
+    "rendering twice gives different bytes": ("common.py", '"alaw"', '__import__("os").urandom(8).hex()'),
+    "is not well-formed": ("templates/base.xml.tpl", "{{ line.display_name }}", "<br>"),
+    "takes other vendors' phones": ("entry.py", "rules = (", f"rules = ({WIDE},"),
+    "which its capabilities do not name": ("entry.py", 'info.vendor != "Demo" or info.model != "D10"', "False"),
+    "[file_…] has no real size or digest": ("pkgs/pkgs.db", "size: 11", "size: 0"),
+    "there is no section": ("pkgs/pkgs.db", "files: D10-fw", "files: D11-fw"),
+    "it cannot be packed and unpacked": ("plugin-info", '"version": "0.1"', '"version": "0/1"'),
+    "has no description in another language": ("plugin-info", "description_fr", "beschreibung"),
+    "belongs to no package": ("pkgs/pkgs.db", "files: D10-fw\n", ""),
+    "will not survive an upgrade of the plugin": ("var/notes.txt", "", "mine"),
+    "cannot be the id of a plugin": ("", "", ""),
+}  # fmt: skip
+
+
+def test_every_message_of_the_table_has_a_plugin_that_gets_it() -> None:
+    assert set(messages()) == set(BROKEN)
+
+
+@pytest.mark.parametrize("message", BROKEN)
+def test_a_broken_plugin_gets_the_message_of_the_table(example: Path, tmp_path: Path, message: str) -> None:
+    name, old, new = BROKEN[message]
+    plugin = tmp_path / ("demo-1.0" if name else "demo 1.0")
+    shutil.copytree(example, plugin)
+    if name:
+        path = plugin / name
+        before = path.read_text() if path.is_file() else ""
+        path.write_text(before.replace(old, new))
+        assert path.read_text() != before
+    report = check_directory(plugin)
+    pattern = ".*".join(map(re.escape, message.split("…")))
+    assert any(re.search(pattern, sentence) for sentence in [*report.problems, *report.warnings]), report
