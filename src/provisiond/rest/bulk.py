@@ -13,6 +13,7 @@ from provisiond.provisioning.bulk import CREATE, LINES, MODES, TABLE, Bulk, Impo
 from provisiond.rest.answers import Answer
 from provisiond.rest.bodies import RowsBody
 from provisiond.rest.devices import recurses
+from provisiond.rest.documents import ImportedRows
 from provisiond.rest.media import accepts
 from provisiond.rest.problems import HttpProblem
 from provisiond.rest.routing import Call, route
@@ -50,6 +51,7 @@ class BulkResources:
         takes=TAKES,
         query=IMPORT_QUERY,
         statuses=IMPORTED,
+        response=ImportedRows,
     )
     async def import_devices(self, call: Call) -> Answer:
         """Store devices."""
@@ -64,6 +66,7 @@ class BulkResources:
         takes=TAKES,
         query=IMPORT_QUERY,
         statuses=IMPORTED,
+        response=ImportedRows,
     )
     async def import_configs(self, call: Call) -> Answer:
         """Store configs."""
@@ -76,6 +79,7 @@ class BulkResources:
         "provd.dev_mgr.export.read",
         "Export devices as JSON lines or CSV",
         media_type=None,
+        answers=(JSON_LINES, CSV),
         query=(*EXPORT_QUERY, "recurse"),
         statuses=EXPORTED,
     )
@@ -96,6 +100,7 @@ class BulkResources:
         "provd.cfg_mgr.export.read",
         "Export configs as JSON lines or CSV",
         media_type=None,
+        answers=(JSON_LINES, CSV),
         query=EXPORT_QUERY,
         statuses=EXPORTED,
     )

@@ -7,6 +7,7 @@ from provisiond.provisioning.configs import Configs
 from provisiond.rest.answers import NO_CONTENT, Answer, address, created, links, listed
 from provisiond.rest.bodies import AnyBody, ConfigBody
 from provisiond.rest.devices import LIST_QUERY
+from provisiond.rest.documents import ConfigAnswer, ConfigList, CreatedId, Links, RawConfig
 from provisiond.rest.routing import Call, route
 
 UNKNOWN = {404: "No such config."}
@@ -18,7 +19,13 @@ class ConfigResources:
     def __init__(self, configs: Configs) -> None:
         self._configs = configs
 
-    @route("GET", "/cfg_mgr", "provd.cfg_mgr.read", "Links of the config manager")
+    @route(
+        "GET",
+        "/cfg_mgr",
+        "provd.cfg_mgr.read",
+        "Links of the config manager",
+        response=Links,
+    )
     async def entry(self, call: Call) -> Answer:
         """Return the links."""
         return Answer(
@@ -32,6 +39,7 @@ class ConfigResources:
         "List configs",
         query=LIST_QUERY,
         statuses={200: "The configs.", 400: "A query argument is wrong."},
+        response=ConfigList,
     )
     async def list_configs(self, call: Call) -> Answer:
         """Return the configs that the query selects, streamed when all are asked for."""
@@ -47,6 +55,7 @@ class ConfigResources:
         "Create a config",
         body=ConfigBody,
         statuses={201: "Created; Location names it.", 400: "A member is wrong, or the id is used."},
+        response=CreatedId,
     )
     async def create(self, call: Call) -> Answer:
         """Create a config."""
@@ -59,6 +68,7 @@ class ConfigResources:
         "provd.cfg_mgr.configs.{config_id}.read",
         "Get a config",
         statuses={200: "The config.", **UNKNOWN},
+        response=ConfigAnswer,
     )
     async def get(self, call: Call) -> Answer:
         """Return a config."""
@@ -96,6 +106,7 @@ class ConfigResources:
         "provd.cfg_mgr.configs.{config_id}.raw.read",
         "Get a config's parameters after inheritance",
         statuses={200: "The merged parameters.", **UNKNOWN},
+        response=RawConfig,
     )
     async def raw(self, call: Call) -> Answer:
         """Return the parameters after inheritance."""
@@ -112,6 +123,7 @@ class ConfigResources:
             400: "The model has no SIP line 1.",
             404: "No config has the role autocreate.",
         },
+        response=CreatedId,
     )
     async def autocreate(self, call: Call) -> Answer:
         """Create a config from the model."""

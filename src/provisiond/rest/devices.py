@@ -13,6 +13,7 @@ from provisiond.provisioning.plugins import Plugins
 from provisiond.provisioning.synchronization import Synchronization
 from provisiond.rest.answers import NO_CONTENT, Answer, address, created, links, listed
 from provisiond.rest.bodies import DeviceBody, DhcpInfoBody, IdBody
+from provisiond.rest.documents import CreatedId, DeviceAnswer, DeviceList, FittingPlugins, Links
 from provisiond.rest.operations import begun
 from provisiond.rest.routing import Call, route
 
@@ -34,7 +35,13 @@ class DeviceResources:
         self._synchronization = synchronization
         self._contact = contact
 
-    @route("GET", "/dev_mgr", "provd.dev_mgr.read", "Links of the device manager")
+    @route(
+        "GET",
+        "/dev_mgr",
+        "provd.dev_mgr.read",
+        "Links of the device manager",
+        response=Links,
+    )
     async def entry(self, call: Call) -> Answer:
         """Return the links."""
         names = ("synchronize", "reconfigure", "dhcpinfo", "devices")
@@ -47,6 +54,7 @@ class DeviceResources:
         "List devices",
         query=(*LIST_QUERY, "recurse"),
         statuses={200: "The devices.", 400: "A query argument is wrong."},
+        response=DeviceList,
     )
     async def list_devices(self, call: Call) -> Answer:
         """Return the devices that the query selects, streamed when all are asked for."""
@@ -62,6 +70,7 @@ class DeviceResources:
         "Create a device",
         body=DeviceBody,
         statuses={201: "Created; Location names it.", 400: "A member is wrong, or the id is used."},
+        response=CreatedId,
     )
     async def create(self, call: Call) -> Answer:
         """Create a device of the request's tenant."""
@@ -74,6 +83,7 @@ class DeviceResources:
         "provd.dev_mgr.devices.{device_id}.read",
         "Get a device",
         statuses={200: "The device.", **UNKNOWN},
+        response=DeviceAnswer,
     )
     async def get(self, call: Call) -> Answer:
         """Return a device, its pending work finished."""
@@ -86,6 +96,7 @@ class DeviceResources:
         "provd.dev_mgr.devices.{device_id}.plugins.read",
         "List the plugins that are not installed and would serve a device, the best first",
         statuses={200: "Ids of plugins that the repositories offer.", **UNKNOWN},
+        response=FittingPlugins,
     )
     async def fitting_plugins(self, call: Call) -> Answer:
         """Return the plugins that an administrator may install for this phone."""

@@ -130,6 +130,7 @@ class EventResources:
         "provd.events.read",
         "Follow what happens, as server-sent events",
         media_type=None,
+        answers=(MEDIA_TYPE,),
         query=("kinds", "last_event_id"),
         statuses={200: "A stream that goes on until one side ends it.", 400: "An unknown kind."},
     )

@@ -16,6 +16,7 @@ from provisiond.provisioning.surveys import MAX_SHOWN, Bounds, Survey
 from provisiond.rest.answers import Answer, moment
 from provisiond.rest.bodies import ConfigBody
 from provisiond.rest.devices import recurses
+from provisiond.rest.documents import Behind, DeviceState, DryRun, JournalAnswer, ServedFiles
 from provisiond.rest.routing import Call, acl_word, route
 
 DEVICE: Final = "/dev_mgr/devices/<device_id>"
@@ -52,7 +53,14 @@ class InspectionResources:
         self._devices = devices
         self._journal = journal
 
-    @route("GET", f"{DEVICE}/files", f"{ACL}.files.read", "List what a device is served", statuses=UNKNOWN_DEVICE)
+    @route(
+        "GET",
+        f"{DEVICE}/files",
+        f"{ACL}.files.read",
+        "List what a device is served",
+        statuses=UNKNOWN_DEVICE,
+        response=ServedFiles,
+    )
     async def files(self, call: Call) -> Answer:
         """Return the files of a device: name, size, revision, when rendered, when fetched; and how current it is."""
         device = await self._devices.get(call.arguments["device_id"], call.scope)
@@ -68,6 +76,7 @@ class InspectionResources:
         f"{ACL}.status.read",
         "Tell whether a phone runs its present configuration",
         statuses=UNKNOWN_DEVICE,
+        response=DeviceState,
     )
     async def status(self, call: Call) -> Answer:
         """Return how current a phone is."""
@@ -80,6 +89,7 @@ class InspectionResources:
         f"{ACL}.files.read",
         "Preview a file of a device: rendered now, nothing stored; secrets are struck out",
         media_type=None,
+        answers=("*/*",),
         query=("preview",),
         statuses={200: "The file.", 400: "It cannot be made.", **UNKNOWN_FILE},
     )
@@ -97,6 +107,7 @@ class InspectionResources:
         f"{ACL}.files.read",
         "Show what would change against what the phone fetched last, as a unified diff",
         media_type=None,
+        answers=("text/x-diff",),
         statuses={200: "The difference; empty when there is none.", 400: "It cannot be made.", **UNKNOWN_FILE},
     )
     async def difference(self, call: Call) -> Answer:
@@ -119,6 +130,7 @@ class InspectionResources:
             400: "A member is wrong.",
             404: "No such config.",
         },
+        response=DryRun,
     )
     async def dry_run(self, call: Call) -> Answer:
         """Return the devices and files that would change."""
@@ -133,7 +145,12 @@ class InspectionResources:
         return _surveyed(found, [_effect(effect, diffs) for effect in found.shown])
 
     @route(
-        "GET", f"{DEVICE}/journal", f"{ACL}.journal.read", "List the last requests of a phone", statuses=UNKNOWN_DEVICE
+        "GET",
+        f"{DEVICE}/journal",
+        f"{ACL}.journal.read",
+        "List the last requests of a phone",
+        statuses=UNKNOWN_DEVICE,
+        response=JournalAnswer,
     )
     async def journal(self, call: Call) -> Answer:
         """Return the last requests with the reason of each answer, newest first."""
@@ -148,6 +165,7 @@ class InspectionResources:
         "List the configured devices whose phone fetched other files than it would get now",
         query=("state", "skip", "limit", "recurse"),
         statuses={200: "The devices; partial tells whether there may be more.", 400: "A query argument is wrong."},
+        response=Behind,
     )
     async def behind(self, call: Call) -> Answer:
         """Return the devices that would get other files than they have fetched."""

@@ -7,6 +7,7 @@ import datetime
 from provisiond.errors import NotFound
 from provisiond.provisioning.operations import Operations
 from provisiond.rest.answers import NO_CONTENT, Answer, created
+from provisiond.rest.documents import OperationState
 from provisiond.rest.routing import Call, Endpoint, Route
 from provisiond.store.operations import StoredOperation
 
@@ -56,9 +57,25 @@ class OperationResource:
         """Return the routes of these operations with their handlers."""
         path = f"{self._resource}/<number>"
         return [
-            (Route(method="GET", path=path, acl=READ, summary="Get an operation", statuses=UNKNOWN), self.read),
             (
-                Route(method="DELETE", path=path, acl=DELETE, summary="Forget an operation", statuses=UNKNOWN),
+                Route(
+                    method="GET",
+                    path=path,
+                    acl=READ,
+                    summary="Get an operation",
+                    statuses=UNKNOWN,
+                    response=OperationState,
+                ),
+                self.read,
+            ),
+            (
+                Route(
+                    method="DELETE",
+                    path=path,
+                    acl=DELETE,
+                    summary="Forget an operation",
+                    statuses={204: "Forgotten; its work goes on.", **UNKNOWN},
+                ),
                 self.forget,
             ),
         ]

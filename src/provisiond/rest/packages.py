@@ -7,6 +7,7 @@ from urllib.parse import quote
 from provisiond.provisioning.packages import Packages
 from provisiond.rest.answers import NO_CONTENT, Answer, links
 from provisiond.rest.bodies import AnyBody, IdBody
+from provisiond.rest.documents import Links, PackageList
 from provisiond.rest.operations import begun
 from provisiond.rest.routing import Call, route
 
@@ -23,7 +24,14 @@ class PackageResources:
     def __init__(self, packages: Packages) -> None:
         self._packages = packages
 
-    @route("GET", PATH, f"{ACL}.read", "Links of a plugin's package service", statuses=UNKNOWN)
+    @route(
+        "GET",
+        PATH,
+        f"{ACL}.read",
+        "Links of a plugin's package service",
+        statuses=UNKNOWN,
+        response=Links,
+    )
     async def entry(self, call: Call) -> Answer:
         """Return the links."""
         plugin = call.arguments["plugin"]
@@ -80,12 +88,26 @@ class PackageResources:
         await self._packages.uninstall(call.arguments["plugin"], call.body_as(IdBody).id)
         return NO_CONTENT
 
-    @route("GET", f"{PATH}/installed", f"{ACL}.installed.read", "List a plugin's installed packages", statuses=UNKNOWN)
+    @route(
+        "GET",
+        f"{PATH}/installed",
+        f"{ACL}.installed.read",
+        "List a plugin's installed packages",
+        statuses=UNKNOWN,
+        response=PackageList,
+    )
     async def installed(self, call: Call) -> Answer:
         """Return the installed packages."""
         return Answer(document={"pkgs": await self._packages.installed(call.arguments["plugin"])})
 
-    @route("GET", f"{PATH}/installable", f"{ACL}.installable.read", "List a plugin's packages", statuses=UNKNOWN)
+    @route(
+        "GET",
+        f"{PATH}/installable",
+        f"{ACL}.installable.read",
+        "List a plugin's packages",
+        statuses=UNKNOWN,
+        response=PackageList,
+    )
     async def installable(self, call: Call) -> Answer:
         """Return the packages that can be installed."""
         return Answer(document={"pkgs": await self._packages.installable(call.arguments["plugin"])})

@@ -8,6 +8,7 @@ from provisiond.provisioning.packages import Packages
 from provisiond.provisioning.plugins import Plugins
 from provisiond.rest.answers import NO_CONTENT, Answer, links
 from provisiond.rest.bodies import AnyBody, IdBody, VersionBody
+from provisiond.rest.documents import Links, PackageList, PluginInfoAnswer, PluginLinks, PluginProblems
 from provisiond.rest.operations import begun
 from provisiond.rest.routing import Call, route
 
@@ -22,7 +23,13 @@ class PluginResources:
         self._plugins = plugins
         self._packages = packages
 
-    @route("GET", "/pg_mgr", "provd.pg_mgr.read", "Links of the plugin manager")
+    @route(
+        "GET",
+        "/pg_mgr",
+        "provd.pg_mgr.read",
+        "Links of the plugin manager",
+        response=Links,
+    )
     async def entry(self, call: Call) -> Answer:
         """Return the links."""
         return Answer(
@@ -34,7 +41,13 @@ class PluginResources:
             )
         )
 
-    @route("GET", "/pg_mgr/plugins", "provd.pg_mgr.plugins.read", "List the loaded plugins")
+    @route(
+        "GET",
+        "/pg_mgr/plugins",
+        "provd.pg_mgr.plugins.read",
+        "List the loaded plugins",
+        response=PluginLinks,
+    )
     async def list_plugins(self, call: Call) -> Answer:
         """Return a link for each loaded plugin."""
         rows = {
@@ -43,7 +56,14 @@ class PluginResources:
         }
         return Answer(document={"plugins": rows})
 
-    @route("GET", "/pg_mgr/plugins/<plugin>", "provd.pg_mgr.plugins.{plugin}.read", "Get a plugin", statuses=UNKNOWN)
+    @route(
+        "GET",
+        "/pg_mgr/plugins/<plugin>",
+        "provd.pg_mgr.plugins.{plugin}.read",
+        "Get a plugin",
+        statuses=UNKNOWN,
+        response=Links,
+    )
     async def get(self, call: Call) -> Answer:
         """Return the links of a plugin."""
         plugin = self._plugins.get(call.arguments["plugin"])
@@ -59,6 +79,7 @@ class PluginResources:
         "provd.pg_mgr.plugins.{plugin}.info.read",
         "Get what a plugin says of itself",
         statuses=UNKNOWN,
+        response=PluginInfoAnswer,
     )
     async def info(self, call: Call) -> Answer:
         """Return plugin-info in the language of the parameter locale."""
@@ -77,12 +98,24 @@ class PluginResources:
         await self._plugins.reload(call.body_as(IdBody).id)
         return NO_CONTENT
 
-    @route("GET", "/pg_mgr/problems", "provd.pg_mgr.problems.read", "List what is wrong with plugins")
+    @route(
+        "GET",
+        "/pg_mgr/problems",
+        "provd.pg_mgr.problems.read",
+        "List what is wrong with plugins",
+        response=PluginProblems,
+    )
     async def problems(self, call: Call) -> Answer:
         """Return every problem of plugins: which, why, how often, since when."""
         return Answer(document={"problems": [problem.row() for problem in self._plugins.problems()]})
 
-    @route("GET", "/pg_mgr/install", "provd.pg_mgr.install.read", "Links of the installation service")
+    @route(
+        "GET",
+        "/pg_mgr/install",
+        "provd.pg_mgr.install.read",
+        "Links of the installation service",
+        response=Links,
+    )
     async def install_entry(self, call: Call) -> Answer:
         """Return the links."""
         pairs = ((f"srv.install.{name}", f"/pg_mgr/install/{name}") for name in INSTALL_LINKS)
@@ -139,13 +172,23 @@ class PluginResources:
         """Begin to fetch the indexes."""
         return begun(call, await self._plugins.update())
 
-    @route("GET", "/pg_mgr/install/installed", "provd.pg_mgr.install.installed.read", "List the installed plugins")
+    @route(
+        "GET",
+        "/pg_mgr/install/installed",
+        "provd.pg_mgr.install.installed.read",
+        "List the installed plugins",
+        response=PackageList,
+    )
     async def installed(self, call: Call) -> Answer:
         """Return every plugin on disk, loaded or not."""
         return Answer(document={"pkgs": self._plugins.installed()})
 
     @route(
-        "GET", "/pg_mgr/install/installable", "provd.pg_mgr.install.installable.read", "List what repositories offer"
+        "GET",
+        "/pg_mgr/install/installable",
+        "provd.pg_mgr.install.installable.read",
+        "List what repositories offer",
+        response=PackageList,
     )
     async def installable(self, call: Call) -> Answer:
         """Return every plugin of the indexes."""

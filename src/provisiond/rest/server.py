@@ -6,6 +6,7 @@ from provisiond.metrics import Metrics
 from provisiond.provisioning.parameters import Parameters
 from provisiond.rest.answers import NO_CONTENT, Answer, links
 from provisiond.rest.bodies import ParamBody
+from provisiond.rest.documents import Links, ParameterAnswer, ParameterList, Status
 from provisiond.rest.routing import Call, route
 
 PARAMETER_ACL = "provd.configure.{tenant_uuid}.{param}"
@@ -31,17 +32,35 @@ class ServerResources:
         self._parameters = parameters
         self._metrics = metrics
 
-    @route("GET", "", "provd.read", "Links of the API")
+    @route(
+        "GET",
+        "",
+        "provd.read",
+        "Links of the API",
+        response=Links,
+    )
     async def entry(self, call: Call) -> Answer:
         """Return the links."""
         return Answer(document=links(call.prefix, *ENTRIES))
 
-    @route("GET", "/status", "provd.status.read", "State of the server")
+    @route(
+        "GET",
+        "/status",
+        "provd.status.read",
+        "State of the server",
+        response=Status,
+    )
     async def status(self, call: Call) -> Answer:
         """Return the state; there is no bus, so it is always in order."""
         return Answer(document={"bus_consumer": {"status": "ok"}, "rest_api": "ok"})
 
-    @route("GET", "/configure", "provd.configure.read", "List the parameters")
+    @route(
+        "GET",
+        "/configure",
+        "provd.configure.read",
+        "List the parameters",
+        response=ParameterList,
+    )
     async def parameters(self, call: Call) -> Answer:
         """Return every parameter with its description in the language of ``locale``."""
         french = (self._parameters.locale or "").startswith("fr")
@@ -69,6 +88,7 @@ class ServerResources:
         "Get a parameter",
         acl_choices=[f"{acl}.read" for acl in OTHER_ACLS],
         statuses=NO_PARAMETER,
+        response=ParameterAnswer,
     )
     async def parameter(self, call: Call) -> Answer:
         """Return the value of a parameter."""

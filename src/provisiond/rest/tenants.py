@@ -8,6 +8,7 @@ from provisiond.errors import InvalidInput, NotFound, UnknownReference
 from provisiond.provisioning.tenants import Tenants
 from provisiond.rest.answers import NO_CONTENT, Answer, address
 from provisiond.rest.bodies import Body
+from provisiond.rest.documents import CreatedTenant, TenantAnswer, TenantList
 from provisiond.rest.routing import Call, route
 from provisiond.store.facts import Tenant
 
@@ -47,7 +48,13 @@ class TenantResources:
     def __init__(self, tenants: Tenants) -> None:
         self._tenants = tenants
 
-    @route("GET", "/tenants", "provd.tenants.read", "List the request's tenant and those below it")
+    @route(
+        "GET",
+        "/tenants",
+        "provd.tenants.read",
+        "List the request's tenant and those below it",
+        response=TenantList,
+    )
     async def list_tenants(self, call: Call) -> Answer:
         """Return the tenants."""
         rows = [_row(tenant, call) for tenant in self._tenants.all() if tenant.uuid in call.scope.tree]
@@ -60,6 +67,7 @@ class TenantResources:
         "Add a tenant below the request's",
         body=TenantBody,
         statuses={201: "Added; Location names it.", 400: "A member is wrong, or the uuid is used."},
+        response=CreatedTenant,
     )
     async def create(self, call: Call) -> Answer:
         """Add a tenant."""
@@ -72,7 +80,14 @@ class TenantResources:
         tenant = await self._tenants.create(wanted.name or None, parent, wanted.uuid)
         return Answer(status=201, location=address(call.prefix, "tenants", tenant.uuid), document={"uuid": tenant.uuid})
 
-    @route("GET", "/tenants/<uuid>", "provd.tenants.{uuid}.read", "Get a tenant", statuses=UNKNOWN)
+    @route(
+        "GET",
+        "/tenants/<uuid>",
+        "provd.tenants.{uuid}.read",
+        "Get a tenant",
+        statuses=UNKNOWN,
+        response=TenantAnswer,
+    )
     async def get(self, call: Call) -> Answer:
         """Return one tenant."""
         return Answer(document={"tenant": _row(self._visible(call), call)})

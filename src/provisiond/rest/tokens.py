@@ -8,6 +8,7 @@ from provisiond.errors import NotFound, UnknownReference
 from provisiond.provisioning.tokens import Tokens
 from provisiond.rest.answers import NO_CONTENT, Answer, address, moment
 from provisiond.rest.bodies import Body
+from provisiond.rest.documents import CreatedToken, TokenAnswer, TokenList
 from provisiond.rest.routing import Call, route
 from provisiond.store.tokens import StoredToken
 
@@ -36,7 +37,13 @@ class TokenResources:
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
 
-    @route("GET", "/tokens", "provd.tokens.read", "List the tokens of the tenant and those below it")
+    @route(
+        "GET",
+        "/tokens",
+        "provd.tokens.read",
+        "List the tokens of the tenant and those below it",
+        response=TokenList,
+    )
     async def list_tokens(self, call: Call) -> Answer:
         """Return all that is known of the tokens, but never the tokens themselves."""
         rows = [_row(token) for token in self._tokens.list() if token.tenant_uuid in call.scope.tree]
@@ -49,6 +56,7 @@ class TokenResources:
         "Make a token; it is told this once",
         body=TokenBody,
         statuses={201: "Made; the body holds the token.", 400: "A member is wrong, or grants more than one's own."},
+        response=CreatedToken,
     )
     async def create(self, call: Call) -> Answer:
         """Make a token that may at most what the caller may."""
@@ -72,6 +80,7 @@ class TokenResources:
         "provd.tokens.{token_id}.read",
         "Get what is known of a token",
         statuses={404: "No such token in the tenant's tree."},
+        response=TokenAnswer,
     )
     async def get(self, call: Call) -> Answer:
         """Return one token's name, rights, tenant and times."""

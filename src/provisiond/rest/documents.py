@@ -1,0 +1,384 @@
+"""What answers look like: models for the description of the API, and for nothing else."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Id = Field(description="1 to 128 characters, no slash, no control character.")
+Seconds = Field(description="Seconds since the epoch.")
+Moment = Field(description="UTC, as ISO 8601.")
+
+
+class Document(BaseModel):
+    """Members that are not named here may follow."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Link(Document):
+    """A link."""
+
+    rel: str
+    href: str = Field(description="An absolute path under the prefix of the request.")
+
+
+class Links(Document):
+    """Links of a resource."""
+
+    links: list[Link]
+
+
+class CreatedId(Document):
+    """Id of what was created."""
+
+    id: str
+
+
+class Status(Document):
+    """State of the server."""
+
+    class Bus(Document):
+        """State of the message bus; ok when there is none."""
+
+        status: Literal["ok", "fail"]
+
+    bus_consumer: Bus
+    rest_api: Literal["ok"]
+
+
+class DescribedParameter(Document):
+    """A parameter of the server or of a plugin."""
+
+    id: str
+    description: str
+    value: Any
+    links: list[Link]
+
+
+class ParameterList(Document):
+    """Parameters."""
+
+    params: list[DescribedParameter]
+
+
+class ParameterAnswer(Document):
+    """A parameter."""
+
+    class Value(Document):
+        """Its value; null when it is unset."""
+
+        value: Any
+
+    param: Value
+
+
+class DeviceFields(Document):
+    """Fields of a device; any other is kept as sent."""
+
+    id: str | None = Field(default=None, description="By default 32 hex digits.", examples=["4a1f0c"])
+    mac: str | None = Field(default=None, description="As in 00:04:13:92:2d:24; not unique.")
+    ip: str | None = Field(default=None, description="IPv4 address; not unique.")
+    sn: str | None = Field(default=None, description="Serial number.")
+    uuid: str | None = None
+    vendor: str | None = None
+    model: str | None = None
+    version: str | None = Field(default=None, description="Of the firmware.")
+    plugin: str | None = Field(default=None, description="Id of a plugin, installed or not.")
+    config: str | None = Field(default=None, description="Id of a config, existing or not.")
+    description: str | None = None
+    options: dict[str, Any] | None = Field(default=None, description="Of the plugin.", examples=[{"switchboard": True}])
+
+
+class StoredDevice(DeviceFields):
+    """A device."""
+
+    id: str
+    configured: bool = Field(description="True when the plugin made its files without an error.")
+    is_new: bool = Field(description="True while it is in the master tenant.")
+    tenant_uuid: str
+    added: str | None = Field(default=None, description="auto when a phone's request or DHCP made it.")
+
+
+class DeviceAnswer(Document):
+    """A device."""
+
+    device: StoredDevice
+
+
+class ListedDevice(DeviceFields):
+    """A device, or those of its fields that were asked for."""
+
+    id: str
+
+
+class DeviceList(Document):
+    """Devices."""
+
+    devices: list[ListedDevice]
+
+
+class FittingPlugins(Document):
+    """Ids of plugins, the best first."""
+
+    plugins: list[str]
+
+
+class ConfigFields(Document):
+    """Fields of a config; any other is kept as sent."""
+
+    id: str | None = Field(default=None, description="By default 32 hex digits.", examples=["alice"])
+    parent_ids: list[str] = Field(description="Ids of configs to inherit from; the later ones win.")
+    raw_config: dict[str, Any] = Field(
+        description="Parameters of phones; names that are not standard begin with X_.",
+        examples=[{"sip_lines": {"1": {"username": "alice", "password": "s3cret", "proxy_ip": "192.0.2.5"}}}],
+    )
+    role: str | None = Field(default=None, description="autocreate: the model for configs of new phones.")
+    transient: bool | None = Field(default=None, description="Deleted with the last device that uses it.")
+    deletable: bool | None = Field(default=None, description="False protects it.")
+
+
+class StoredConfig(ConfigFields):
+    """A config."""
+
+    id: str
+
+
+class ConfigAnswer(Document):
+    """A config."""
+
+    config: StoredConfig
+
+
+class ListedConfig(Document):
+    """A config, or those of its fields that were asked for."""
+
+    id: str
+
+
+class ConfigList(Document):
+    """Configs."""
+
+    configs: list[ListedConfig]
+
+
+class RawConfig(Document):
+    """Parameters after inheritance."""
+
+    raw_config: dict[str, Any]
+
+
+class PluginLinks(Document):
+    """Loaded plugins by id."""
+
+    plugins: dict[str, Links]
+
+
+class PluginInfoAnswer(Document):
+    """What a plugin says of itself."""
+
+    plugin_info: dict[str, Any]
+
+
+class OfferedPackage(Document):
+    """A plugin, or a package of a plugin."""
+
+    version: str | None = None
+    description: str | None = None
+    dsize: int | None = Field(default=None, description="Bytes to download.")
+    problem: str | None = None
+
+
+class PackageList(Document):
+    """Plugins or packages by id."""
+
+    pkgs: dict[str, OfferedPackage]
+
+
+class PluginProblems(Document):
+    """What is wrong with plugins."""
+
+    class Row(Document):
+        """One problem."""
+
+        plugin: str
+        kind: str
+        sentence: str
+        device: str | None
+        count: int
+        first_seen: float = Seconds
+        last_seen: float = Seconds
+
+    problems: list[Row]
+
+
+class OperationState(Document):
+    """How far an operation is."""
+
+    status: str = Field(
+        description="[label|]state[;current[/end]], then each part in parentheses.",
+        examples=["install|progress(download|progress;10/100)"],
+        pattern=r"^(\w+\|)?(waiting|progress|success|fail)(;\d+(/\d+)?)?(\(.*\))?$",
+    )
+    error: str | None = Field(description="Why it failed.")
+    created: str = Moment
+    ended: str | None = Moment
+
+
+class Currency(Document):
+    """Whether a phone runs its present configuration."""
+
+    current: bool | Literal["unknown"]
+    behind: list[str] = Field(description="Files that are different now.")
+    last_fetched: str | None = Moment
+    problem: str | None
+
+
+class DeviceState(Currency):
+    """State of a phone."""
+
+    configured: bool
+
+
+class ServedFiles(Currency):
+    """What a device is served."""
+
+    class Row(Document):
+        """One file."""
+
+        name: str
+        size: int
+        content_type: str
+        sensitive: bool
+        trigger: bool
+        etag: str
+        revision: str
+        rendered: str | None = Moment
+        fetched: str | None = Moment
+        fetched_is_current: bool
+        protocols: list[str]
+
+    files: list[Row]
+
+
+class JournalAnswer(Document):
+    """The last requests of a phone, newest first."""
+
+    class Row(Document):
+        """One request."""
+
+        time: str = Moment
+        protocol: str
+        method: str
+        peer: str
+        path: str
+        outcome: Literal["served", "not-found", "refused", "error", "upload"]
+        reason: str
+        bytes: int
+        seconds: float
+
+    journal: list[Row]
+
+
+class Surveyed(Document):
+    """What was found by looking at one device after another."""
+
+    total: int = Field(description="Devices to look at.")
+    looked: int = Field(description="How many were; where the next call goes on with skip.")
+    found: int
+    partial: bool
+
+
+class DryRun(Surveyed):
+    """What a changed config would do."""
+
+    class Row(Document):
+        """Effects on one device: names of its files."""
+
+        id: str
+        changed: list[str]
+        added: list[str]
+        removed: list[str]
+        problem: str | None
+        diffs: dict[str, str] | None = None
+
+    devices: list[Row]
+
+
+class Behind(Surveyed):
+    """Devices whose phone fetched other files than it would get now."""
+
+    class Row(Currency):
+        """One device."""
+
+        id: str
+
+    devices: list[Row]
+
+
+class StoredTokenRow(Document):
+    """What is known of a token."""
+
+    id: str
+    name: str
+    acl: list[str]
+    tenant_uuid: str
+    created: str = Moment
+    expires: str | None = Moment
+    last_used: str | None = Moment
+
+
+class TokenList(Document):
+    """Tokens."""
+
+    tokens: list[StoredTokenRow]
+
+
+class TokenAnswer(Document):
+    """A token."""
+
+    token: StoredTokenRow
+
+
+class CreatedToken(Document):
+    """A new token, told this once."""
+
+    id: str
+    token: str
+
+
+class TenantRow(Document):
+    """A tenant."""
+
+    uuid: str
+    parent_uuid: str | None
+    name: str | None
+
+
+class TenantList(Document):
+    """Tenants."""
+
+    tenants: list[TenantRow]
+
+
+class TenantAnswer(Document):
+    """A tenant."""
+
+    tenant: TenantRow
+
+
+class CreatedTenant(Document):
+    """Uuid of the new tenant."""
+
+    uuid: str
+
+
+class ImportedRows(Document):
+    """What an import did, or would do."""
+
+    rows: int
+    created: int
+    replaced: int
+    unchanged: int
+    dry_run: bool
