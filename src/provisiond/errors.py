@@ -68,6 +68,13 @@ class Unavailable(ProvisiondError):
     code = "unavailable"
 
 
+class TooManyAttempts(ProvisiondError):
+    """Too many wrong tokens came from one source; ``retry_after`` is in seconds."""
+
+    code = "too-many-attempts"
+    retry_after = 60
+
+
 class PluginProblem(ProvisiondError):
     """A plugin failed to load, to associate, or to make its files."""
 

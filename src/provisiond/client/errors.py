@@ -83,7 +83,7 @@ class ServerFailed(ClientError):
 
 
 class Unavailable(ServerFailed):
-    """The server cannot do this now (503)."""
+    """The server cannot do this now (503), or wants no more wrong tokens (429)."""
 
     code = "unavailable"
     advice = "Try again in a minute; look at the server's state when it stays so."

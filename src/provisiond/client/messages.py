@@ -196,6 +196,7 @@ _KINDS: Final[Mapping[int, type[ClientError]]] = {
     406: Refused,
     413: Refused,
     415: Refused,
+    429: Unavailable,
     503: Unavailable,
 }
 

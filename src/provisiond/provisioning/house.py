@@ -111,6 +111,7 @@ class House:
         serial, changes, use = Serial(), Changes(), PluginUse()
         recognition = Recognition(around.identifier)
         self._changes, self._recognition = changes, recognition
+        self.threads = threads
         self.events = Events()
         self.directory = Directory()
         self.event_log = EventLog(self.events, self._tenant_of, clock)

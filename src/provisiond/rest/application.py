@@ -6,6 +6,7 @@ from typing import Any
 
 from provisiond.metrics import Metrics
 from provisiond.provisioning.house import House
+from provisiond.rest.api_description import DescriptionResources
 from provisiond.rest.bulk import BulkResources
 from provisiond.rest.configs import ConfigResources
 from provisiond.rest.devices import DeviceResources
@@ -40,6 +41,7 @@ def routed(house: House, journal: Journal, metrics: Metrics, clock: Any) -> Rout
     router.add(TokenResources(house.tokens))
     router.add(TenantResources(house.tenants))
     router.add(EventResources(house.event_log, clock, house.tokens.is_current))
+    router.add(DescriptionResources(lambda: router.routes, house.threads))
     for path in PATHS:
         for each, endpoint in OperationResource(house.operations, path).routes():
             router.put(each, endpoint)

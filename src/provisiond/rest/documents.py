@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Id = Field(description="1 to 128 characters, no slash, no control character.")
 Seconds = Field(description="Seconds since the epoch.")
 Moment = Field(description="UTC, as ISO 8601.")
 
@@ -15,6 +14,16 @@ class Document(BaseModel):
     """Members that are not named here may follow."""
 
     model_config = ConfigDict(extra="allow")
+
+
+class Problem(Document):
+    """An error (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    message: str
 
 
 class Link(Document):
@@ -39,12 +48,12 @@ class CreatedId(Document):
 class Status(Document):
     """State of the server."""
 
-    class Bus(Document):
+    class BusState(Document):
         """State of the message bus; ok when there is none."""
 
         status: Literal["ok", "fail"]
 
-    bus_consumer: Bus
+    bus_consumer: BusState
     rest_api: Literal["ok"]
 
 
@@ -66,12 +75,12 @@ class ParameterList(Document):
 class ParameterAnswer(Document):
     """A parameter."""
 
-    class Value(Document):
+    class ParameterValue(Document):
         """Its value; null when it is unset."""
 
         value: Any
 
-    param: Value
+    param: ParameterValue
 
 
 class DeviceFields(Document):
@@ -89,6 +98,12 @@ class DeviceFields(Document):
     config: str | None = Field(default=None, description="Id of a config, existing or not.")
     description: str | None = None
     options: dict[str, Any] | None = Field(default=None, description="Of the plugin.", examples=[{"switchboard": True}])
+
+
+class DeviceRequest(Document):
+    """A device to be stored."""
+
+    device: DeviceFields
 
 
 class StoredDevice(DeviceFields):
@@ -119,6 +134,24 @@ class DeviceList(Document):
     devices: list[ListedDevice]
 
 
+class DhcpInfoRequest(Document):
+    """A lease."""
+
+    class Lease(Document):
+        """What a DHCP server reports."""
+
+        op: Literal["commit", "expiry", "release"]
+        ip: str = Field(description="IPv4 address.", examples=["192.0.2.50"])
+        mac: str | None = Field(default=None, description="Mandatory for commit.", examples=["00:11:22:33:44:55"])
+        options: list[str] | None = Field(
+            default=None,
+            description="Mandatory for commit: three digits of the code, then bytes in hex with dots between them.",
+            examples=[["06066.6f.6f.62.61.72"]],
+        )
+
+    dhcp_info: Lease
+
+
 class FittingPlugins(Document):
     """Ids of plugins, the best first."""
 
@@ -129,14 +162,19 @@ class ConfigFields(Document):
     """Fields of a config; any other is kept as sent."""
 
     id: str | None = Field(default=None, description="By default 32 hex digits.", examples=["alice"])
-    parent_ids: list[str] = Field(description="Ids of configs to inherit from; the later ones win.")
-    raw_config: dict[str, Any] = Field(
-        description="Parameters of phones; names that are not standard begin with X_.",
-        examples=[{"sip_lines": {"1": {"username": "alice", "password": "s3cret", "proxy_ip": "192.0.2.5"}}}],
+    parent_ids: list[str] = Field(
+        description="Ids of configs to inherit from; the later ones win.", examples=[["base"]]
     )
+    raw_config: dict[str, Any]
     role: str | None = Field(default=None, description="autocreate: the model for configs of new phones.")
     transient: bool | None = Field(default=None, description="Deleted with the last device that uses it.")
     deletable: bool | None = Field(default=None, description="False protects it.")
+
+
+class ConfigRequest(Document):
+    """A config to be stored."""
+
+    config: ConfigFields
 
 
 class StoredConfig(ConfigFields):
@@ -199,7 +237,7 @@ class PackageList(Document):
 class PluginProblems(Document):
     """What is wrong with plugins."""
 
-    class Row(Document):
+    class PluginProblemRow(Document):
         """One problem."""
 
         plugin: str
@@ -210,7 +248,7 @@ class PluginProblems(Document):
         first_seen: float = Seconds
         last_seen: float = Seconds
 
-    problems: list[Row]
+    problems: list[PluginProblemRow]
 
 
 class OperationState(Document):
@@ -244,7 +282,7 @@ class DeviceState(Currency):
 class ServedFiles(Currency):
     """What a device is served."""
 
-    class Row(Document):
+    class ServedFileRow(Document):
         """One file."""
 
         name: str
@@ -259,13 +297,13 @@ class ServedFiles(Currency):
         fetched_is_current: bool
         protocols: list[str]
 
-    files: list[Row]
+    files: list[ServedFileRow]
 
 
 class JournalAnswer(Document):
     """The last requests of a phone, newest first."""
 
-    class Row(Document):
+    class PhoneRequestRow(Document):
         """One request."""
 
         time: str = Moment
@@ -278,7 +316,7 @@ class JournalAnswer(Document):
         bytes: int
         seconds: float
 
-    journal: list[Row]
+    journal: list[PhoneRequestRow]
 
 
 class Surveyed(Document):
@@ -293,7 +331,7 @@ class Surveyed(Document):
 class DryRun(Surveyed):
     """What a changed config would do."""
 
-    class Row(Document):
+    class EffectRow(Document):
         """Effects on one device: names of its files."""
 
         id: str
@@ -303,18 +341,18 @@ class DryRun(Surveyed):
         problem: str | None
         diffs: dict[str, str] | None = None
 
-    devices: list[Row]
+    devices: list[EffectRow]
 
 
 class Behind(Surveyed):
     """Devices whose phone fetched other files than it would get now."""
 
-    class Row(Currency):
+    class BehindRow(Currency):
         """One device."""
 
         id: str
 
-    devices: list[Row]
+    devices: list[BehindRow]
 
 
 class StoredTokenRow(Document):

@@ -31,20 +31,23 @@ class Front(Resource):
 
     def __init__(self, router: Router) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self._router = router
         self._inner = router.app.resource()
 
     def render(self, request: Any) -> Any:
         """Answer a request."""
-        if request.method == b"OPTIONS":
-            Deferred.fromCoroutine(send(request, Answer(status=200, headers={"Allow": METHODS})))
-            return NOT_DONE_YET
-        if request.method != request.method.upper():
-            # Methods are case-sensitive (RFC 9110, section 9.1), the router is not.
-            request.method = b"unknown-" + request.method
         segments = [quote(segment, safe="") for segment in request.postpath]
         if len(segments) > 1 and segments[-1] == "":
             segments.pop()
         request.shown_prefix, inner = _within(segments)
+        if request.method == b"OPTIONS":
+            allowed = self._router.methods_at("/" + "/".join(inner))
+            answer = Answer(status=200, headers={"Allow": ", ".join([*allowed, "OPTIONS"]) if allowed else METHODS})
+            Deferred.fromCoroutine(send(request, answer))
+            return NOT_DONE_YET
+        if request.method != request.method.upper():
+            # Methods are case-sensitive (RFC 9110, section 9.1), the router is not.
+            request.method = b"unknown-" + request.method
         request.postpath = [segment.encode("ascii") for segment in inner]
         return self._inner.render(request)
 

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
-from provisiond.errors import Unauthorized, Unavailable
+from provisiond.errors import TooManyAttempts, Unauthorized
 from provisiond.provisioning.holders import Holder
 from provisiond.provisioning.tenants import Scope, Tenants
 from provisiond.provisioning.tokens import Tokens
@@ -56,11 +56,12 @@ class TokenGate:
         checked before still pass, so one faulty program cannot lock the others of its host out.
 
         :raises Unauthorized: when the token is missing or not right.
+        :raises TooManyAttempts: when the source has to wait.
         """
         if token is None:
             raise Unauthorized("Unauthorized")
         if self._guessing.is_blocked(source) and not self._tokens.is_known(token):
-            raise Unavailable("too many wrong tokens came from this address, try again in a minute")
+            raise TooManyAttempts("too many wrong tokens came from this address, try again in a minute")
         try:
             return await self._tokens.authenticate(token)
         except Unauthorized:

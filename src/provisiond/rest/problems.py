@@ -19,6 +19,7 @@ from provisiond.errors import (
     PluginProblem,
     ProvisiondError,
     StoreProblem,
+    TooManyAttempts,
     Unauthorized,
     Unavailable,
 )
@@ -36,6 +37,7 @@ STATUS_OF: Final = {
     NotFound: 404,
     NotDeletable: 403,
     Unauthorized: 401,
+    TooManyAttempts: 429,
     Unavailable: 503,
     StoreProblem: 503,
 }
@@ -106,7 +108,7 @@ def answer_for(error: BaseException, accept: str) -> Answer:
     if isinstance(error, ProvisiondError):
         status = status_of(error)
         if status != 500:
-            retry = {"Retry-After": str(getattr(error, "retry_after", RETRY_SECONDS))} if status == 503 else None
+            retry = {"Retry-After": str(getattr(error, "retry_after", RETRY_SECONDS))} if status in (429, 503) else None
             return problem_answer(status, sentence_of(error), accept, retry)
     reference = uuid.uuid4().hex[:12]
     log.failure("internal error {reference}", failure=Failure(error), reference=reference)

@@ -158,6 +158,10 @@ class Router:
         klein_handler.__name__ = name
         self.app.route(path, methods=methods, endpoint=name)(klein_handler)
 
+    def methods_at(self, path: str) -> list[str]:
+        """Return the methods offered at a path as the front hands it on, in order; none when there is no such path."""
+        return sorted(self.app.url_map.bind("localhost").allowed_methods(path))
+
     async def _serve(self, request: Request, each: Route, endpoint: Endpoint, arguments: Mapping[str, str]) -> None:
         started = self._clock()
         accept = header(request, "accept")

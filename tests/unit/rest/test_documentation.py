@@ -14,4 +14,5 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "rest-api.md"
 def test_every_route_stands_in_the_document_with_its_acl() -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
     for each in routed(MagicMock(), MagicMock(), Metrics(), MagicMock()).routes:
-        assert f"| `{each.method}` | `{each.path or '/'}` | `{each.acl}` |" in text, (each.method, each.path)
+        acl = f"`{each.acl}`" if each.acl is not None else "none"
+        assert f"| `{each.method}` | `{each.path or '/'}` | {acl} |" in text, (each.method, each.path)
