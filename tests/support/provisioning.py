@@ -524,14 +524,24 @@ class FakeArchives:
         return self.entries
 
     async def install(
-        self, plugin_id: str, progress: OperationProgress, version: str | None = None, repository: str | None = None
+        self,
+        plugin_id: str,
+        progress: OperationProgress,
+        version: str | None = None,
+        repository: str | None = None,
+        given: Any = None,
     ) -> None:
         self.wishes.append((plugin_id, version, repository))
         await self._work(progress)
         self.host.on_disk[plugin_id] = info_of(version or "1.0")
 
     async def upgrade(
-        self, plugin_id: str, progress: OperationProgress, version: str | None = None, repository: str | None = None
+        self,
+        plugin_id: str,
+        progress: OperationProgress,
+        version: str | None = None,
+        repository: str | None = None,
+        given: Any = None,
     ) -> None:
         self.wishes.append((plugin_id, version, repository))
         await self._work(progress)

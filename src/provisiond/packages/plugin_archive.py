@@ -13,6 +13,8 @@ from provisiond.packages.archives import PLUGIN_LIMITS, Usage, problems_told, sa
 from provisiond.packages.problems import ArchiveProblem
 
 INFO_NAME = "plugin-info"
+ICON_NAME = "icon.png"
+PACKAGE_EXTRAS = ("info.json", ICON_NAME)
 ARCHIVE_SUFFIXES = (".tar.bz2", ".tar.gz", ".tgz", ".tar.xz")
 _LARGEST_INFO = 1 << 20
 _PLUGIN_ID = re.compile(r"[A-Za-z0-9_+~-][A-Za-z0-9_+.~-]{0,127}")
@@ -112,7 +114,7 @@ def unpack_plugin(archive: Path, staging: Path, plugin_id: str, version: str, us
     :param version: what ``plugin-info`` inside must say.
     :raises PackageProblem: when the archive is not this plugin of this version, or breaks a rule of archives.
     """
-    tops = unpack_tar(archive, staging, usage)
+    tops = _without_extras(unpack_tar(archive, staging, usage), staging, plugin_id)
     if tops != (plugin_id,):
         found = ", ".join(shown(top) for top in tops[:3]) or "nothing"
         raise ArchiveProblem(
@@ -128,3 +130,17 @@ def unpack_plugin(archive: Path, staging: Path, plugin_id: str, version: str, us
             f"the archive of {plugin_id} holds version {shown(found_version)} instead of {shown(version)}"
         )
     return directory
+
+
+def _without_extras(tops: tuple[str, ...], staging: Path, plugin_id: str) -> tuple[str, ...]:
+    """Take away what the file of a package may hold beside the plugin; its icon goes into the plugin."""
+    for name in set(tops) & set(PACKAGE_EXTRAS):
+        path = staging / name
+        if path.is_symlink() or not path.is_file():
+            raise ArchiveProblem(f"{shown(name)} is not a file")
+        icon = staging / plugin_id / ICON_NAME
+        if name == ICON_NAME and icon.parent.is_dir() and not icon.exists() and not icon.is_symlink():
+            path.rename(icon)
+        else:
+            path.unlink()
+    return tuple(top for top in tops if top not in PACKAGE_EXTRAS)

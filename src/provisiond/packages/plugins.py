@@ -126,9 +126,16 @@ class PluginPackages:
         """Refuse an update of the list that cannot begin now; see :meth:`Repositories.check_update`."""
         self._repositories.check_update()
 
-    def check_install(self, plugin_id: str, version: str | None = None, repository: str | None = None) -> IndexEntry:
+    def check_install(
+        self,
+        plugin_id: str,
+        version: str | None = None,
+        repository: str | None = None,
+        given: IndexEntry | None = None,
+    ) -> IndexEntry:
         """Return what :meth:`install` would install.
 
+        :param given: what to install when it is not to be looked for in the repositories.
         :raises UnknownPackage: when no repository offers it.
         :raises AlreadyInstalled: when it is there.
         :raises AlreadyRunning: when something else is being done with it.
@@ -136,18 +143,25 @@ class PluginPackages:
         self._check_idle(plugin_id)
         if self.is_installed(plugin_id):
             raise AlreadyInstalled(f"the plugin {plugin_id} is already installed")
-        return self._entry(plugin_id, version, repository)
+        return given or self._entry(plugin_id, version, repository)
 
-    def check_upgrade(self, plugin_id: str, version: str | None = None, repository: str | None = None) -> IndexEntry:
+    def check_upgrade(
+        self,
+        plugin_id: str,
+        version: str | None = None,
+        repository: str | None = None,
+        given: IndexEntry | None = None,
+    ) -> IndexEntry:
         """Return what :meth:`upgrade` would install.
 
+        :param given: as in :meth:`check_install`.
         :raises UnknownPackage: when it is not installed, or no repository offers it.
         :raises AlreadyRunning: when something else is being done with it.
         """
         self._check_idle(plugin_id)
         if not self.is_installed(plugin_id):
             raise UnknownPackage(f"the plugin {plugin_id[:128]} is not installed")
-        return self._entry(plugin_id, version, repository)
+        return given or self._entry(plugin_id, version, repository)
 
     def check_uninstall(self, plugin_id: str) -> None:
         """Refuse to uninstall.
@@ -165,14 +179,16 @@ class PluginPackages:
         progress: OperationProgress,
         version: str | None = None,
         repository: str | None = None,
+        given: IndexEntry | None = None,
     ) -> None:
         """Put a plugin in place; loading it is left to the caller. On failure nothing is there.
 
         :param version: None for the one that counts.
         :param repository: name of the only repository that it may come from; None for any.
+        :param given: what to install when it is not to be looked for; its archive is in the cache then.
         :raises PackageProblem: as :meth:`check_install` says, and when the archive cannot be fetched or is refused.
         """
-        entry = self.check_install(plugin_id, version, repository)
+        entry = self.check_install(plugin_id, version, repository, given)
         self._busy[plugin_id] = "installed"
         try:
             tree = await self._unpacked(entry, progress)
@@ -191,6 +207,7 @@ class PluginPackages:
         progress: OperationProgress,
         version: str | None = None,
         repository: str | None = None,
+        given: IndexEntry | None = None,
     ) -> None:
         """Put another version of an installed plugin in its place, a greater, lower or the same one, and load it.
 
@@ -198,10 +215,11 @@ class PluginPackages:
 
         :param version: None for the one that counts.
         :param repository: name of the only repository that it may come from; None for any.
+        :param given: what to install when it is not to be looked for; its archive is in the cache then.
         :raises PackageProblem: as :meth:`check_upgrade` says, and when the archive cannot be fetched or is refused.
         :raises PluginProblem: when the new version does not load.
         """
-        entry = self.check_upgrade(plugin_id, version, repository)
+        entry = self.check_upgrade(plugin_id, version, repository, given)
         self._busy[plugin_id] = "upgraded"
         try:
             tree = await self._unpacked(entry, progress)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from attrs import define, evolve
+from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
@@ -40,6 +40,7 @@ class _Running:
     created: float
     error: str | None = None
     ended: float | None = None
+    waiters: list[Deferred[None]] = field(factory=list)
 
     def as_stored(self, operation_id: int) -> StoredOperation:
         # Work may call its progress ended before it returns; nobody reads that before the reason is known.
@@ -128,6 +129,21 @@ class Operations:
         self._running.pop(operation_id, None)
         await self._store.delete(operation_id)
 
+    async def ended(self, operation: StoredOperation, seconds: float) -> StoredOperation:
+        """Return an operation when it has ended, or as it is after so many seconds.
+
+        :raises NotFound: when it was deleted meanwhile.
+        """
+        running = self._running.get(operation.id)
+        if running is not None:
+            waiter: Deferred[None] = Deferred()
+            running.waiters.append(waiter)
+            timer = self._clock.callLater(seconds, _fire, [waiter])
+            await waiter
+            if timer.active():
+                timer.cancel()
+        return await self.get(operation.resource, operation.id)
+
     async def finished(self) -> None:
         """Wait until nothing is running."""
         if self._active:
@@ -168,6 +184,7 @@ class Operations:
             )
         _log(operation_id, running)
         self._publish(operation_id, running, ended.error)
+        _fire(running.waiters)
         self._active -= 1
         if not self._active:
             idle, self._idle = self._idle, []
@@ -182,6 +199,12 @@ class Operations:
 def _log(operation_id: int, running: _Running) -> None:
     text = format_progress(running.progress.snapshot())
     log.info("operation {id} of {path}: {text}", id=operation_id, path=running.resource, text=text)
+
+
+def _fire(waiters: list[Deferred[None]]) -> None:
+    for waiter in tuple(waiters):
+        if not waiter.called:
+            waiter.callback(None)
 
 
 class _Paced:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, Protocol
@@ -29,6 +29,8 @@ from provisiond.store.operations import StoredOperation
 
 log = Logger()
 RESOURCE = "/pg_mgr/install"
+Text = str | None
+Prepare = Callable[[OperationProgress], Awaitable[Any]]
 
 
 class Offer(Protocol):
@@ -47,10 +49,10 @@ class PluginArchives(Protocol):
     async def update(self, progress: OperationProgress) -> None: ...
     def check_offered(self, plugin_id: str, version: str | None = None, repository: str | None = None) -> None: ...
     async def install(
-        self, plugin_id: str, progress: OperationProgress, version: str | None = None, repository: str | None = None
+        self, plugin_id: str, progress: OperationProgress, version: Text = None, repository: Text = None, given: Any = None
     ) -> None: ...
     async def upgrade(  # loads it, too
-        self, plugin_id: str, progress: OperationProgress, version: str | None = None, repository: str | None = None
+        self, plugin_id: str, progress: OperationProgress, version: Text = None, repository: Text = None, given: Any = None
     ) -> None: ...
     async def uninstall(self, plugin_id: str) -> None: ...
 
@@ -116,6 +118,10 @@ class Plugins:
     def loaded(self) -> Mapping[str, LoadedPlugin]:
         """Return the plugins that work, by id."""
         return self._host.loaded()
+
+    def on_disk(self) -> Mapping[str, PluginInfo | None]:
+        """Return every installed plugin, loaded or not; None where ``plugin-info`` cannot be read."""
+        return self._host.installed()
 
     def get(self, plugin_id: str) -> LoadedPlugin:
         """Return a loaded plugin.
@@ -194,6 +200,20 @@ class Plugins:
             raise AlreadyExists(f'plugin "{plugin_id}" is already installed')
         work = partial(self._install, plugin_id, version, repository)
         return await self._begin("install", plugin_id, "install", work)
+
+    async def put(self, plugin_id: str, prepare: Prepare) -> StoredOperation:
+        """Install a plugin that comes from elsewhere, in place of its installed version if there is one.
+
+        :param prepare: fetches the archive within the operation, and returns what it found in it.
+        :raises InProgress: while it is being installed or upgraded.
+        """
+        installed = plugin_id in self._host.installed()
+
+        async def work(progress: OperationProgress) -> None:
+            given = await prepare(progress)
+            await (self._upgrade if installed else self._install)(plugin_id, None, None, progress, given)
+
+        return await self._begin("upgrade" if installed else "install", plugin_id, "install", work)
 
     async def upgrade(
         self, plugin_id: str, version: str | None = None, repository: str | None = None, *, word: str = "upgrade"
@@ -280,17 +300,17 @@ class Plugins:
         await self._archives.update(progress)
 
     async def _install(
-        self, plugin_id: str, version: str | None, repository: str | None, progress: OperationProgress
+        self, plugin_id: str, version: Text, repository: Text, progress: OperationProgress, given: Any = None
     ) -> None:
-        await self._archives.install(plugin_id, progress, version, repository)
+        await self._archives.install(plugin_id, progress, version, repository, given)
         await self._load(plugin_id, "installed")
         await self._follow(plugin_id)
 
     async def _upgrade(
-        self, plugin_id: str, version: str | None, repository: str | None, progress: OperationProgress
+        self, plugin_id: str, version: Text, repository: Text, progress: OperationProgress, given: Any = None
     ) -> None:
         try:
-            await self._archives.upgrade(plugin_id, progress, version, repository)
+            await self._archives.upgrade(plugin_id, progress, version, repository, given)
         finally:
             # Also when the old version was put back and loaded again.
             self.changed([plugin_id], "upgraded")
