@@ -16,7 +16,9 @@ from provisiond.identification.extract import Identifier
 from provisiond.identification.knowledge import Knowledge
 from provisiond.identification.values import Protocol
 from provisiond.metrics import Metrics
+from provisiond.package_composition import Packaging, packaging
 from provisiond.packages.archives import FIRMWARE_LIMITS
+from provisiond.packages.catalog.catalog import Catalog
 from provisiond.packages.downloads import Downloads, Mirror
 from provisiond.packages.firmware.inspection import FirmwareInspection
 from provisiond.packages.firmware.service import FirmwarePackages
@@ -95,6 +97,7 @@ class Parts:
     archives: PluginPackages
     firmware: FirmwarePackages
     file_inspection: FirmwareInspection
+    catalog: Catalog
     threads: ThreadRunner
     journal: Journal
     lines: RequestLines
@@ -105,12 +108,14 @@ class Parts:
 
     async def start(self) -> None:
         """Clean up after a crash, load the plugins, and read what is stored; nothing answers yet."""
-        for recover in (self.archives.recover, self.firmware.recover, self.file_inspection.recover):
+        ours = (self.archives, self.firmware, self.file_inspection, self.catalog)
+        for recover in (each.recover for each in ours):
             for sentence in await self.threads.run(recover):
                 log.warn("{sentence}", sentence=sentence)
         await self.registry.start()
         await self.house.start(self.host, self.http_port)
         await self.archives.load()
+        await self.catalog.load()
         if self.watch is not None:
             await self.watch.start()
 
@@ -137,9 +142,21 @@ class _Late:
         return {scheme: value for scheme, value in pairs.items() if value}
 
 
-def _archives(
-    settings: Settings, reactor: Any, registry: PluginRegistry, late: _Late, state: Path
-) -> tuple[PluginPackages, FirmwarePackages, FirmwareInspection]:
+@frozen(kw_only=True)
+class _Archives:
+    """What fetches and keeps archives."""
+
+    plugins: PluginPackages
+    firmware: FirmwarePackages
+    inspection: FirmwareInspection
+    repositories: Repositories
+    sources: Callable[[], Sequence[Repository]]
+    downloads: Downloads
+    web: WebClient
+    run: Any
+
+
+def _archives(settings: Settings, reactor: Any, registry: PluginRegistry, late: _Late, state: Path) -> _Archives:
     def run(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Any:
         return deferToThreadPool(reactor, reactor.getThreadPool(), function, *args, **kwargs)
 
@@ -187,7 +204,35 @@ def _archives(
     inspection = FirmwareInspection(
         plugins_dir=state / "plugins", downloads=downloads, run=run, scratch=state / "link-check"
     )
-    return archives, firmware, inspection
+    return _Archives(
+        plugins=archives,
+        firmware=firmware,
+        inspection=inspection,
+        repositories=repositories,
+        sources=sources,
+        downloads=downloads,
+        web=web,
+        run=run,
+    )
+
+
+def _host_packages(settings: Settings, reactor: Any, state: Path, archives: _Archives, address: str) -> Packaging:
+    given, general = settings.packages, settings.general
+    return packaging(
+        settings=given,
+        directory=state / (given.path or "packages"),
+        channels=archives.repositories,
+        channel_urls=lambda: {each.name: each.url for each in archives.sources() if each.url},
+        downloads=archives.downloads,
+        web=archives.web,
+        run=archives.run,
+        now=reactor.seconds,
+        pins=lambda: general.plugin_pins,
+        keys=general.repository_keys,
+        plugins_dir=state / "plugins",
+        cache_dir=general.cache_dir,
+        address=address,
+    )
 
 
 def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
@@ -209,7 +254,8 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
     )
     host = settings.general.advertised_ip or own_address()
     http_port = endpoint_port(settings.http.listen, 8667)
-    archives, firmware, inspection = _archives(settings, reactor, registry, late, state)
+    archives = _archives(settings, reactor, registry, late, state)
+    host_packages = _host_packages(settings, reactor, state, archives, host)
     house = House(
         stores(database),
         Surroundings(
@@ -223,9 +269,10 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
             ),
             identifier=Identifier(Knowledge.shipped()),
             host=registry,
-            archives=archives,
-            packages=firmware,
-            file_inspection=inspection,
+            archives=archives.plugins,
+            packages=archives.firmware,
+            host_packages=lambda plugins, operations: host_packages.made(plugins, operations, threads),
+            file_inspection=archives.inspection,
             background_limit=max(1, settings.plugins.workers - 1),
             parameter_defaults={"plugin_server": settings.general.plugin_server},
             keys_in_urls=settings.general.provisioning_key_in_urls,
@@ -239,9 +286,10 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
         metrics=metrics,
         house=house,
         registry=registry,
-        archives=archives,
-        firmware=firmware,
-        file_inspection=inspection,
+        archives=archives.plugins,
+        firmware=archives.firmware,
+        catalog=host_packages.catalog,
+        file_inspection=archives.inspection,
         threads=threads,
         journal=journal,
         lines=lines,

@@ -195,11 +195,28 @@ class PluginSettings(Section):
     render_seconds: Annotated[int, Field(ge=1, le=300)] = 10
 
 
+def _command(value: str) -> str:
+    try:
+        value.format(name="name", version="1")
+    except (LookupError, ValueError):
+        raise ValueError("may hold {name} and {version}, and no other braces") from None
+    return value
+
+
 class PackageSettings(Section):
-    """Section ``packages``: limits on downloads."""
+    """Section ``packages``: limits on downloads, and the package repositories."""
 
     max_download_size: Annotated[int, Field(ge=MEBIBYTE)] = 4096 * MEBIBYTE
     max_unpacked_size: Annotated[int, Field(ge=MEBIBYTE)] = 8192 * MEBIBYTE
+    path: Directory | None = Path("packages")
+    sources_list: Directory | None = None
+    wait: Annotated[int, Field(ge=0, le=3600)] = 60
+    error_code: Literal[0, 999] = 0
+    max_upload: Annotated[int, Field(ge=1024, le=1024 * MEBIBYTE)] = 64 * MEBIBYTE
+    require_checksum: bool = False
+    python_index: HttpUrl | None = None
+    python_command: Annotated[str, AfterValidator(_command)] = "sudo pip install {name}=={version}"
+    plugin_command: str = "Install from Domogik Administration"
 
 
 class LogSettings(Section):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from provisiond.provisioning.fetches import Fetches
 from provisiond.provisioning.first_start import create_admin_token, create_default_configs
 from provisiond.provisioning.flattening import Flattening
 from provisiond.provisioning.following import EVERY_KIND, Feed, Following
+from provisiond.provisioning.host_packages import HostPackages
 from provisiond.provisioning.inspection import Inspection
 from provisiond.provisioning.operations import Operations, StoredOperations
 from provisiond.provisioning.package_files import FileInspection, PackageFiles
@@ -80,6 +81,7 @@ class Surroundings:
     :param notifier: reaches phones, or None.
     :param packages: firmware and languages of plugins, or None.
     :param file_inspection: looks at the files that those are made from, or None.
+    :param host_packages: makes the packages of the host of plugins and operations, or None.
     """
 
     clock: Clock
@@ -91,6 +93,7 @@ class Surroundings:
     archives: VersionedArchives
     packages: PackageService | None = None
     file_inspection: FileInspection | None = None
+    host_packages: Callable[[Plugins, Operations], HostPackages] | None = None
     notifier: Notifier | None = None
     parameter_defaults: Mapping[str, Any] = {}
     keys_in_urls: bool = False
@@ -200,6 +203,7 @@ class House:
         self.package_files = PackageFiles(
             self.packages, around.file_inspection, self.operations, self.parameters, use, clock
         )
+        self.host_packages = around.host_packages and around.host_packages(self.plugins, self.operations)
         self.synchronization = Synchronization(
             directory=self.directory,
             flattening=self.flattening,

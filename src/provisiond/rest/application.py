@@ -13,6 +13,7 @@ from provisiond.rest.devices import DeviceResources
 from provisiond.rest.event_stream import EventResources
 from provisiond.rest.front import Front
 from provisiond.rest.gate import TokenGate
+from provisiond.rest.host_packages import UPLOADS, HostPackageResources
 from provisiond.rest.inspection import InspectionResources, Journal
 from provisiond.rest.operations import PATHS, OperationResource
 from provisiond.rest.package_files import PackageFileResources
@@ -41,6 +42,8 @@ def routed(house: House, journal: Journal, metrics: Metrics, clock: Any) -> Rout
     router.add(TokenResources(house.tokens))
     router.add(TenantResources(house.tenants))
     router.add(EventResources(house.event_log, clock, house.tokens.is_current))
+    if house.host_packages is not None:
+        router.add(HostPackageResources(house.host_packages))
     router.add(DescriptionResources(lambda: router.routes, house.threads))
     for path in PATHS:
         for each, endpoint in OperationResource(house.operations, path).routes():
@@ -50,4 +53,7 @@ def routed(house: House, journal: Journal, metrics: Metrics, clock: Any) -> Rout
 
 def api_site(house: House, journal: Journal, metrics: Metrics, reactor: Any, *, max_body: int) -> ApiSite:
     """Return the site that serves the API."""
-    return ApiSite(Front(routed(house, journal, metrics, reactor)), reactor, max_body=max_body)
+    uploads = dict[bytes, int]()
+    if house.host_packages is not None:
+        uploads = dict.fromkeys(UPLOADS, house.host_packages.rules.max_upload)
+    return ApiSite(Front(routed(house, journal, metrics, reactor)), reactor, max_body=max_body, uploads=uploads)

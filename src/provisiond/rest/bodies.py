@@ -42,6 +42,15 @@ class RowsBody(Body):
     media_type: str
 
 
+class UploadBody(Body):
+    """A file as it was sent, of any media type.
+
+    :param content: open for reading, in binary mode.
+    """
+
+    content: Any
+
+
 class DeviceBody(Body):
     """A device document."""
 

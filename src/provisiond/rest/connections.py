@@ -23,9 +23,9 @@ MAX_HEADERS: Final = 100
 class Owner(Protocol):
     """The site, as a connection needs it."""
 
-    max_body: int
     reactor: Any
 
+    def max_body_at(self, path: bytes) -> int: ...
     def opened(self) -> None: ...
     def closed(self) -> None: ...
 
@@ -109,6 +109,11 @@ class ApiChannel(HTTPChannel):
         """The site."""
         return cast(Owner, cast(Any, self).site)
 
+    @property
+    def max_body(self) -> int:
+        """Greatest body of the present request, in bytes."""
+        return self.owner.max_body_at(cast(bytes, getattr(self, "_path", b"")))
+
     def connectionMade(self) -> None:  # noqa: N802
         """Wait for a request."""
         self._is_open = True
@@ -162,7 +167,7 @@ class ApiChannel(HTTPChannel):
         """Begin with the body; one that is declared too large is not waited for."""
         self._arm(BODY_SECONDS, self._too_slow)
         request = cast(Any, self.requests[-1])
-        if self.length is not None and self.length > self.owner.max_body:
+        if self.length is not None and self.length > self.max_body:
             request.body_too_large = True
             request.requestHeaders.removeHeader(b"expect")
             self.length = 0

@@ -18,6 +18,8 @@ METHODS: Final = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
 # What each prefix is in hrefs and Locations.
 PREFIXES: Final = {("provd",): "/provd", ("0.2",): "/0.2", ("api", "provd", "0.2"): "/0.2"}
 
+PUBLISHED_PACKAGES: Final = ("api", "provd", "package")
+
 
 @implementer(IResource)
 class Front(Resource):
@@ -57,4 +59,6 @@ def _within(segments: list[str]) -> tuple[str, list[str]]:
     for prefix, shown in PREFIXES.items():
         if tuple(segments[: len(prefix)]) == prefix:
             return shown, [INNER_PREFIX.strip("/"), *segments[len(prefix) :]]
+    if tuple(segments[:3]) == PUBLISHED_PACKAGES:
+        return "", segments[2:]
     return "", segments

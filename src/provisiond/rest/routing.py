@@ -21,7 +21,7 @@ from provisiond.metrics import Metrics
 from provisiond.provisioning.holders import Holder
 from provisiond.provisioning.tenants import Scope
 from provisiond.rest.answers import MEDIA_TYPE, Answer
-from provisiond.rest.bodies import AnyBody, Body, RowsBody, parsed_body
+from provisiond.rest.bodies import AnyBody, Body, RowsBody, UploadBody, parsed_body
 from provisiond.rest.gate import TokenGate
 from provisiond.rest.media import check_accept, check_content_type
 from provisiond.rest.problems import HttpProblem, answer_for
@@ -63,6 +63,7 @@ class Call:
 
 B = TypeVar("B", bound=Body)
 Endpoint = Callable[..., Awaitable[Answer]]
+Refusal = Callable[[BaseException, str], Answer]
 
 
 @frozen(kw_only=True)
@@ -80,6 +81,9 @@ class Route:
     :param acl_choices: other ACL names that grant the same.
     :param response: what the successful answer's document looks like, for the description of the API.
     :param answers: media types of the successful answer, where it has others than ``media_type``.
+    :param also: other methods that do the same.
+    :param head: False for a GET that changes something, which no HEAD may do.
+    :param upload: True when the body is handed over as it comes, whatever its media type.
     """
 
     method: str
@@ -95,6 +99,9 @@ class Route:
     acl_choices: Sequence[str] = ()
     response: type[BaseModel] | None = None
     answers: Sequence[str] = ()
+    also: Sequence[str] = ()
+    head: bool = True
+    upload: bool = False
 
 
 E = TypeVar("E", bound=Endpoint)
@@ -141,19 +148,22 @@ class Router:
         self.app.handle_errors(HTTPException)(self._not_routed)
 
     def add(self, resource: object) -> None:
-        """Add every route of ``resource``."""
+        """Add every route of ``resource``; its ``refusal``, if it has one, is the form of its errors."""
         for each, endpoint in routes_of(resource):
-            self.put(each, endpoint)
+            self.put(each, endpoint, getattr(resource, "refusal", answer_for))
 
-    def put(self, each: Route, endpoint: Endpoint) -> None:
-        """Add one route; the front brings requests of every prefix under the inner one."""
+    def put(self, each: Route, endpoint: Endpoint, refusal: Refusal = answer_for) -> None:
+        """Add one route; the front brings requests of every prefix under the inner one.
+
+        :param refusal: makes an answer of what was raised and the ``Accept`` header.
+        """
         self.routes.append(each)
-        methods = [each.method, "HEAD"] if each.method == "GET" else [each.method]
+        methods = [each.method, *each.also, *(["HEAD"] if each.method == "GET" and each.head else [])]
         path = INNER_PREFIX + each.path if each.prefixed else each.path
         name = f"{each.method} {path}"
 
         def klein_handler(request: Request, **arguments: str) -> Deferred[None]:
-            return _uncancelled(self._serve(request, each, endpoint, arguments))
+            return _uncancelled(self._serve(request, each, endpoint, arguments, refusal))
 
         klein_handler.__name__ = name
         self.app.route(path, methods=methods, endpoint=name)(klein_handler)
@@ -162,7 +172,9 @@ class Router:
         """Return the methods offered at a path as the front hands it on, in order; none when there is no such path."""
         return sorted(self.app.url_map.bind("localhost").allowed_methods(path))
 
-    async def _serve(self, request: Request, each: Route, endpoint: Endpoint, arguments: Mapping[str, str]) -> None:
+    async def _serve(
+        self, request: Request, each: Route, endpoint: Endpoint, arguments: Mapping[str, str], refusal: Refusal
+    ) -> None:
         started = self._clock()
         accept = header(request, "accept")
         try:
@@ -170,7 +182,7 @@ class Router:
             if answer.chunks is None:
                 answer = evolve(answer, content=answer.body(), document=None)
         except Exception as error:
-            answer = answer_for(error, accept or "")
+            answer = refusal(error, accept or "")
         await self._finish(request, answer, started)
 
     async def _call(self, request: Request, each: Route, encoded: Mapping[str, str]) -> Call:
@@ -180,7 +192,10 @@ class Router:
         if each.method == "GET" and each.media_type == MEDIA_TYPE:
             check_accept(header(request, "accept"))
         body: Body = AnyBody()
-        if each.takes:
+        if each.upload:
+            check_size(request)
+            body = UploadBody(content=request.content)
+        elif each.takes:
             kind = check_content_type(header(request, "content-type"), *each.takes)
             body = RowsBody(content=read_body(request), media_type=kind)
         elif each.body is not None:
@@ -286,10 +301,15 @@ def source_of(request: Request) -> str:
     return str(getattr(request.getClientAddress(), "host", "") or "local")
 
 
-def read_body(request: Request) -> bytes:
-    """Return the body, or refuse with 413 what the site did not keep."""
+def check_size(request: Request) -> None:
+    """Refuse with 413 a body that the site did not keep."""
     if getattr(request, "body_too_large", False):
         raise HttpProblem(413, "the body is larger than this server takes")
+
+
+def read_body(request: Request) -> bytes:
+    """Return the body, or refuse with 413 what the site did not keep."""
+    check_size(request)
     content = request.content
     if content is not None and content.closed:
         raise HttpProblem(400, "the client went away before its request was read")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from twisted.internet.defer import Deferred
@@ -25,7 +26,7 @@ class BoundedRequest(Request):
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
         """Keep a piece of the body unless it is too much."""
         self._received += len(data)
-        if self._received > cast(ApiChannel, self.channel).owner.max_body:
+        if self._received > cast(ApiChannel, self.channel).max_body:
             self.body_too_large = True
         if not self.body_too_large:
             super().handleContentChunk(data)  # type: ignore[no-untyped-call]
@@ -56,14 +57,22 @@ class ApiSite(Site):
     :param resource: the root.
     :param reactor: for deadlines.
     :param max_body: greatest request body in bytes.
+    :param uploads: beginnings of paths -> greatest body in bytes there.
     :param max_connections: how many clients are connected at a time; more are told 503.
     """
 
     def __init__(
-        self, resource: IResource, reactor: Any, *, max_body: int, max_connections: int = MAX_CONNECTIONS
+        self,
+        resource: IResource,
+        reactor: Any,
+        *,
+        max_body: int,
+        max_connections: int = MAX_CONNECTIONS,
+        uploads: Mapping[bytes, int] | None = None,
     ) -> None:
         super().__init__(resource, requestFactory=BoundedRequest, timeout=None, reactor=reactor)  # type: ignore[no-untyped-call]
         self.max_body = max_body
+        self._uploads = uploads or {}
         self.displayTracebacks = False
         self._max_connections = max_connections
         self.connections = 0
@@ -78,6 +87,11 @@ class ApiSite(Site):
         channel.requestFactory = self.requestFactory
         channel.callLater = self.reactor.callLater
         return channel
+
+    def max_body_at(self, path: bytes) -> int:
+        """Return the greatest body that a request for this path may have, in bytes."""
+        found = [limit for start, limit in self._uploads.items() if path.startswith(start)]
+        return max(found, default=self.max_body)
 
     def opened(self) -> None:
         """Count a connection."""

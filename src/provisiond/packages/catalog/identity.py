@@ -129,9 +129,7 @@ def _plugin(path: Path, top: str, inner: Mapping[str, bytes]) -> PackageFile | N
     return PackageFile(path=path, type=PLUGIN, id=top, version=info["version"], info=info)
 
 
-def _extension(
-    path: Path, top: str, inner: Mapping[str, bytes], read_extension: ReadExtension
-) -> PackageFile | None:
+def _extension(path: Path, top: str, inner: Mapping[str, bytes], read_extension: ReadExtension) -> PackageFile | None:
     found = {name: inner[name] for name in EXTENSION_FILES if name in inner}
     if not found:
         return None
