@@ -22,7 +22,7 @@ from provisiond.packages.catalog.repository import read_icon
 from provisiond.packages.catalog.uploads import keep_upload
 from provisiond.packages.python_requirements import PythonIndex, installed_distributions
 from provisiond.plugins.values import PluginInfo
-from provisiond.provisioning.dependency_check import Finding, Surroundings, findings, server_problem
+from provisiond.provisioning.dependency_check import PYTHON, Finding, Surroundings, findings, server_problem
 from provisiond.provisioning.operations import Operations
 from provisiond.provisioning.plugins import Plugins
 from provisiond.provisioning.ports import Threads
@@ -200,7 +200,7 @@ class HostPackages:
         self._check_normal()
         needed, minimum = self._needs(kind, package_id, version)
         around = Surroundings(
-            python=await self._threads.run(self._distributions),
+            python=await self._threads.run(self._distributions) if _has_python(needed) else {},
             packages={each: self.installed_versions(each) for each in (PLUGIN, EXTENSION)},
             versions_of=self._python_index.versions,
             needs=self._needs_of_any,
@@ -365,6 +365,10 @@ class HostPackages:
 def node_name(host: str) -> str:
     """Return the name of a node of this server: its host name, plainer and shorter."""
     return host.lower().partition(".")[0].replace("-", "")[:16]
+
+
+def _has_python(dependencies: tuple[Dependency, ...]) -> bool:
+    return any(each.type == PYTHON for each in dependencies)
 
 
 def _file_name(entry: CatalogEntry) -> str:

@@ -22,20 +22,10 @@ INSTALL: Final = "provd.package.install.create"
 UNINSTALL: Final = "provd.package.uninstall.create"
 UPLOADS: Final = (b"/package/install_from_path/", b"/api/provd/package/install_from_path/")
 METHODS: Final = ("POST", "PUT")
-_PARTS: Final = {
-    "get-mode": 0,
-    "list-repo": 0,
-    "update-cache": 0,
-    "available": 2,
-    "installed": 2,
-    "dependency": 4,
-    "install": 4,
-    "install_from_path": 1,
-    "uninstall": 3,
-    "icon": 4,
-    "download": 3,
-}
-_WRITING: Final = ("update-cache", "install", "install_from_path", "uninstall")
+OPERATIONS: Final = frozenset(
+    {"get-mode", "list-repo", "update-cache", "available", "installed", "dependency"}
+    | {"install", "install_from_path", "uninstall", "icon", "download"}
+)
 _HEADERS: Final = {"Expires": "-1", "Cache-Control": "no-cache"}
 _JSON: Final = "application/json"
 _READING: Final[Mapping[str, Any]] = {"media_type": _JSON, "prefixed": False, "also": METHODS}
@@ -228,12 +218,11 @@ class HostPackageResources:
     )
     async def other(self, call: Call) -> Answer:
         """Say what is wrong with the address or the method."""
+        if call.method not in ("GET", "HEAD", *METHODS):
+            raise HttpProblem(405, "this method is not offered here", {"Allow": "GET, POST, PUT"})
         word = call.arguments["rest"].partition("/")[0]
-        if word not in _PARTS:
-            self._check_method(call, known=False)
-            raise InvalidInput("bad operation for /package")
-        self._check_method(call, known=True, writing=word in _WRITING)
-        raise InvalidInput(f"wrong number of parts for {word}")
+        known = word in OPERATIONS
+        raise InvalidInput(f"wrong number of parts for {word}" if known else "bad operation for /package")
 
     @route("GET", "/package", READ, "An error envelope", **_READING)
     async def nothing(self, call: Call) -> Answer:
@@ -241,10 +230,6 @@ class HostPackageResources:
         raise InvalidInput("bad operation for /package")
 
     # Inside
-
-    def _check_method(self, call: Call, *, known: bool, writing: bool = False) -> None:
-        if call.method not in ("GET", "HEAD", "POST", "PUT") or (call.method == "HEAD" and writing and known):
-            raise HttpProblem(405, "this method is not offered here", {"Allow": "GET, POST, PUT"})
 
     def _check_host(self, call: Call) -> None:
         if call.arguments["host"] != self._packages.rules.node:

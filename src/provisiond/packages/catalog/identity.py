@@ -78,8 +78,7 @@ def read_package(path: Path, read_extension: ReadExtension) -> PackageFile:
 
 
 def _archive_sentence(problem: ArchiveProblem) -> str:
-    broken = problem.sentence == "the archive is broken or cut off"
-    return "the file is not a package" if broken else problem.sentence
+    return "the file is not a package" if "broken or cut off" in problem.sentence else problem.sentence
 
 
 def _members(path: Path) -> tuple[dict[str, bytes], str]:
