@@ -49,10 +49,20 @@ class PluginArchives(Protocol):
     async def update(self, progress: OperationProgress) -> None: ...
     def check_offered(self, plugin_id: str, version: str | None = None, repository: str | None = None) -> None: ...
     async def install(
-        self, plugin_id: str, progress: OperationProgress, version: Text = None, repository: Text = None, given: Any = None
+        self,
+        plugin_id: str,
+        progress: OperationProgress,
+        version: Text = None,
+        repository: Text = None,
+        given: Any = None,
     ) -> None: ...
     async def upgrade(  # loads it, too
-        self, plugin_id: str, progress: OperationProgress, version: Text = None, repository: Text = None, given: Any = None
+        self,
+        plugin_id: str,
+        progress: OperationProgress,
+        version: Text = None,
+        repository: Text = None,
+        given: Any = None,
     ) -> None: ...
     async def uninstall(self, plugin_id: str) -> None: ...
 
