@@ -142,6 +142,8 @@ class Router:
         self.app = Klein()
         self.app.url_map.merge_slashes = False
         self.routes: list[Route] = []
+        # of interfaces with a form of their own, that the description of this one does not tell of
+        self.others: list[Route] = []
         self._gate = gate
         self._metrics = metrics
         self._clock = clock
@@ -157,7 +159,7 @@ class Router:
 
         :param refusal: makes an answer of what was raised and the ``Accept`` header.
         """
-        self.routes.append(each)
+        (self.routes if refusal is answer_for else self.others).append(each)
         methods = [each.method, *each.also, *(["HEAD"] if each.method == "GET" else [])]
         path = INNER_PREFIX + each.path if each.prefixed else each.path
         name = f"{each.method} {path}"
