@@ -47,10 +47,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield server
 
 
-def tried(house: Running, directory: Path, settings: str, *arguments: str) -> str:
-    """Run schemathesis over the whole document and return what it says when it found nothing.
+def tried(house: Running, directory: Path, settings: str, *arguments: str) -> None:
+    """Run schemathesis over the whole document; it must find nothing.
 
-    The phase of boundary values is bounded by the document itself: some 3,000 requests, in half a minute.
+    The phase of boundary values sends some 3,000 requests, in half a minute where nothing else runs.
     """
     config = directory / "schemathesis.toml"
     config.write_text(settings)
@@ -58,21 +58,18 @@ def tried(house: Running, directory: Path, settings: str, *arguments: str) -> st
     command = [str(PROGRAM), "--config-file", str(config), "run", f"{house.rest.base}/api/api.json"]
     command += ["-H", f"X-Auth-Token: {token}", "--exclude-path", ENDLESS, "--checks", ",".join(CHECKS)]
     command += ["--request-timeout", "30", "--seed", "1", "--no-shrink", "--continue-on-failure", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=directory, timeout=200, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=directory, timeout=400, check=False)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-    return done.stdout
 
 
 def test_it_answers_as_described_whatever_is_sent(house: Running, tmp_path: Path) -> None:
-    text = tried(house, tmp_path, "", "--phases", "coverage")
-    assert "passed" in text
+    tried(house, tmp_path, "", "--phases", "coverage", "--max-time", "45")
     assert "Internal error" not in house.server.log_text()
 
 
 def test_it_answers_as_described_about_what_there_is(house: Running, tmp_path: Path) -> None:
     settings = KNOWN.replace("TENANT", house.rest.get("/tenants")["tenants"][0]["uuid"])
-    text = tried(house, tmp_path, settings, "--phases", "coverage", "-m", "positive")
-    assert "passed" in text
+    tried(house, tmp_path, settings, "--phases", "coverage", "-m", "positive", "--max-time", "30")
     log = house.server.log_text()
     assert "Internal error" not in log
     assert "internal error" not in log

@@ -1,0 +1,111 @@
+"""Who gets in: every route asks for a token, for its right, and for nothing more."""
+
+from __future__ import annotations
+
+import re
+from unittest.mock import MagicMock
+
+import pytest
+from tests.support.api import Api
+from twisted.internet.task import Clock
+
+from provisiond.metrics import Metrics
+from provisiond.rest.application import routed
+from provisiond.rest.gate import FAILURES, MAX_SOURCES, WINDOW_SECONDS, Guessing
+from provisiond.rest.routing import Route
+
+ROUTES = routed(MagicMock(), MagicMock(), Metrics(), MagicMock()).routes
+GUARDED = [each for each in ROUTES if each.acl is not None]
+METHODS = [(each.method, each) for each in GUARDED] + [("HEAD", each) for each in GUARDED if each.method == "GET"]
+NAMES = [f"{method} {each.path}" for method, each in METHODS]
+
+
+def path_of(each: Route) -> str:
+    return re.sub(r"<(?:path:)?(\w+)>", lambda found: "7" if found[1] == "number" else "a.b", each.path)
+
+
+def prefix_of(each: Route) -> str:
+    return "/0.2" if each.prefixed else ""
+
+
+def acl_of(api: Api, each: Route) -> str:
+    assert each.acl is not None
+    filled = each.acl.replace("{tenant_uuid}", api.world.house.tenants.master)
+    return re.sub(r"{(\w+)}", "a_b", filled)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Api:
+    from tests.support.provisioning import World
+
+    world = World(tmp_path_factory.mktemp("world"))
+    world.start()
+    return Api(world)
+
+
+@pytest.mark.parametrize(("method", "each"), METHODS, ids=NAMES)
+def test_without_its_right_there_is_one_answer(shared: Api, method: str, each: Route) -> None:
+    path, prefix = path_of(each), prefix_of(each)
+    others = shared.made_token("#", f"!{acl_of(shared, each)}", *(f"!{name}" for name in choices_of(shared, each)))
+    for token in ("", "prv_0_x", others):
+        got = shared.call(method, path, token=token, prefix=prefix)
+        assert got.status == 401
+        assert got.text == ("" if method == "HEAD" else "Unauthorized")
+    nowhere = shared.call(method, path, prefix=prefix, Wazo_Tenant="00000000-0000-4000-8000-000000000000")
+    assert nowhere.status == 401
+    shared.world.clock.advance(WINDOW_SECONDS)
+
+
+def choices_of(api: Api, each: Route) -> list[str]:
+    master = api.world.house.tenants.master
+    return [re.sub(r"{(\w+)}", "a_b", name.replace("{tenant_uuid}", master)) for name in each.acl_choices]
+
+
+@pytest.mark.parametrize(("method", "each"), METHODS, ids=NAMES)
+def test_its_right_alone_is_enough(shared: Api, method: str, each: Route) -> None:
+    if each.path == "/events" and method == "GET":
+        return
+    got = shared.call(method, path_of(each), token=shared.made_token(acl_of(shared, each)), prefix=prefix_of(each))
+    assert got.status in (200, 204, 400, 404, 415), got.text
+
+
+class TestGuessing:
+    def test_a_source_waits_a_minute(self) -> None:
+        clock = Clock()
+        guessing = Guessing(clock.seconds)
+        for _ in range(FAILURES - 1):
+            guessing.failed("a")
+        assert not guessing.is_blocked("a")
+        guessing.failed("a")
+        assert guessing.is_blocked("a")
+        assert not guessing.is_blocked("b")
+        clock.advance(WINDOW_SECONDS)
+        assert not guessing.is_blocked("a")
+        guessing.failed("a")
+        assert not guessing.is_blocked("a")
+
+    def test_many_sources_take_bounded_memory(self) -> None:
+        guessing = Guessing(lambda: 0.0)
+        for number in range(MAX_SOURCES + 10):
+            guessing.failed(str(number))
+        for _ in range(FAILURES):
+            guessing.failed(str(MAX_SOURCES + 9))
+        assert guessing.is_blocked(str(MAX_SOURCES + 9))
+        assert len(guessing._failures) == MAX_SOURCES
+
+    def test_the_answer_tells_when_to_come_back(self, api: Api) -> None:
+        for _ in range(FAILURES):
+            assert api.get("/status", token="prv_0123_x").status == 401
+        got = api.get("/status", token="prv_0123_x", Accept="application/problem+json, */*")
+        assert (got.status, got.headers["retry-after"]) == (429, "60")
+        assert got.document["status"] == 429
+
+    def test_a_known_token_passes_meanwhile_a_new_one_does_not(self, api: Api) -> None:
+        assert api.get("/status").status == 200
+        unseen = api.made_token("#")
+        for _ in range(FAILURES):
+            api.get("/status", token="prv_0123_x")
+        assert api.get("/status").status == 200
+        assert api.get("/status", token=unseen).status == 429
+        api.world.clock.advance(WINDOW_SECONDS)
+        assert api.get("/status", token=unseen).status == 200
