@@ -112,6 +112,7 @@ class Parts:
         for recover in (each.recover for each in ours):
             for sentence in await self.threads.run(recover):
                 log.warn("{sentence}", sentence=sentence)
+        await self.house.parameters.load()
         await self.registry.start()
         await self.house.start(self.host, self.http_port)
         await self.archives.load()
@@ -136,6 +137,9 @@ class _Late:
 
     def get(self, name: str) -> Any:
         return None if self.parameters is None else self.parameters.get(name)
+
+    def of_plugin(self, plugin_id: str) -> Mapping[str, Any]:
+        return {} if self.parameters is None else self.parameters.of_plugin(plugin_id)
 
     def proxies(self) -> Mapping[str, str]:
         pairs = {scheme: self.get(f"{scheme}_proxy") for scheme in ("http", "https", "ftp")}
@@ -249,6 +253,7 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
         threads,
         reactor.seconds,
         copies=WorkingCopies(state / "development") if settings.general.development else None,
+        values=late.of_plugin,
         load_seconds=settings.plugins.load_seconds,
         render_seconds=settings.plugins.render_seconds,
     )

@@ -102,6 +102,14 @@ class TestEntry:
         }
         assert api.get("", token=api.made_token("provd.read")).status == 200
 
+    @rows("5.1 GET {P}/api/api.yml 200", "2.4 order of checks")
+    @pytest.mark.parametrize("prefix", ["/0.2", "/provd", "/api/provd/0.2", ""])
+    def test_the_description_needs_no_token(self, api: Api, prefix: str) -> None:
+        got = api.get("/api/api.yml", token="", prefix=prefix)
+        assert (got.status, got.headers["content-type"].partition(";")[0]) == (200, "application/yaml")
+        assert got.text.startswith(("openapi:", "info:", '"openapi"'))
+        assert api.call("HEAD", "/api/api.yml", token="wrong", prefix=prefix).status == 200
+
     @rows("5.1 GET {P}/status 200", "14 no. 17")
     def test_the_status(self, api: Api) -> None:
         token = api.made_token("provd.status.read")

@@ -45,6 +45,18 @@ class Bad(Plugin):
         {device}
 PLUGIN = Bad
 """
+OWN = """
+from provisiond.sdk import File, Parameter, Plugin, PluginProblem
+class Own(Plugin):
+    parameters = (Parameter(name="name", description="Whose phones these are", default="admin"),)
+    def checked_parameter(self, name, value):
+        if not value:
+            raise PluginProblem("a name is needed")
+        return value.upper()
+    def common_files(self, raw_config):
+        yield File(name="all.cfg", content=self.context.parameters["name"].encode())
+PLUGIN = Own
+"""
 DEVICE = Device({"id": "d", "mac": "00:11:22:33:44:55"})
 
 
@@ -75,6 +87,25 @@ class Workers(TestCase):
 
     def tearDown(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self.registry.stop())
+
+    def test_a_value_reaches_the_files_and_a_refusal_is_no_problem_of_the_plugin(self) -> Deferred[None]:
+        values: dict[str, Any] = {}
+        self.registry._values = lambda plugin_id: values
+        put(self.root, "own", OWN)
+
+        async def work() -> None:
+            await self.registry.load("own")
+            first = self.registry.loaded()["own"].revision
+            assert (await self.registry.common_files("own", {}))[0].content == b"admin"
+            values["name"] = await self.registry.checked_parameter("own", "name", "alice")
+            await self.registry.load("own")
+            assert (await self.registry.common_files("own", {}))[0].content == b"ALICE"
+            assert self.registry.loaded()["own"].revision != first
+            with pytest.raises(PluginProblem, match="a name is needed"):
+                await self.registry.checked_parameter("own", "name", "")
+            assert self.registry.problem_of("own") is None
+
+        return self.run_async(work())
 
     def run_async(self, work: Awaitable[None]) -> Deferred[None]:
         return Deferred.fromCoroutine(work)  # type: ignore[arg-type]

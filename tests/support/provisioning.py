@@ -378,6 +378,12 @@ class FakeHost:
         )
         self.vendors[plugin_id] = (vendor, score)
 
+    async def checked_parameter(self, plugin_id: str, name: str, value: Any) -> Any:
+        await self.gate()
+        if value == "refused":
+            raise PluginProblem(f"{name} must not be refused")
+        return value.strip() if isinstance(value, str) else value
+
     def touch(self, plugin_id: str) -> None:
         """Change the content of a plugin."""
         plugin = self.plugins[plugin_id]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 from jinja2 import TemplateError
 
 from provisiond.errors import PluginProblem, ProvisiondError
@@ -17,7 +17,8 @@ from provisiond.plugins.loader import load_code, make_context
 from provisiond.plugins.manifest import check_api, check_plugin_id, read_manifest
 from provisiond.plugins.rendering import TemplateRenderer
 from provisiond.plugins.values import PluginInfo, RenderedFile
-from provisiond.sdk import HttpAction, NotSupported, Plugin, Rule, SccpReset, SipNotify, SyncAction
+from provisiond.sdk import HttpAction, NotSupported, Parameter, Plugin, Rule, SccpReset, SipNotify, SyncAction
+from provisiond.sdk.parameters import is_value
 
 T = TypeVar("T")
 
@@ -28,12 +29,14 @@ class PluginPlace:
 
     :param revision: changes whenever the plugin's files do.
     :param year: what the plugin is told to be the current year.
+    :param values: names and values of the plugin's parameters that somebody set.
     """
 
     id: str
     directory: Path
     revision: str
     year: int
+    values: tuple[tuple[str, Any], ...] = field(default=(), repr=False)
 
 
 class HostedPlugin:
@@ -44,7 +47,7 @@ class HostedPlugin:
         check_plugin_id(place.id)
         self.info: PluginInfo = read_manifest(place.directory)
         check_api(self.info)
-        context = make_context(place.id, self.info.version, self.info.capabilities, place.year)
+        context = make_context(place.id, self.info.version, self.info.capabilities, place.year, dict(place.values))
         self._plugin: Plugin = load_code(place.directory, context)
         self._renderer = TemplateRenderer(place.directory)
 
@@ -52,6 +55,23 @@ class HostedPlugin:
     def rules(self) -> tuple[Rule, ...]:
         """The plugin's own identification rules."""
         return tuple(self._plugin.rules)
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """What the administrator can set for the plugin."""
+        return tuple(self._plugin.parameters)
+
+    def checked_parameter(self, name: str, value: Any) -> Any:
+        """Return a value of a parameter as it is to be kept."""
+        try:
+            kept = self._plugin.checked_parameter(name, value)
+        except ProvisiondError:
+            raise
+        except Exception as error:
+            raise self._problem("checked_parameter", error) from error
+        if not is_value(kept):
+            raise PluginProblem("checked_parameter gave something that is not a text, a number, true or false")
+        return kept
 
     def associate(self, info: DeviceInfo) -> int:
         """Return how well the plugin fits a phone."""

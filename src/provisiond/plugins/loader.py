@@ -10,9 +10,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from attrs import evolve
+
 from provisiond.errors import PluginProblem
 from provisiond.plugins.blame import sentence_of
 from provisiond.sdk import Plugin, PluginContext, Rule
+from provisiond.sdk.parameters import problem_of
 
 PACKAGE = "provisiond_plugins"
 ENTRY_NAME = "entry.py"
@@ -52,10 +55,19 @@ def forget_code(plugin_id: str) -> None:
 
 
 def make_context(
-    plugin_id: str, version: str, capabilities: Mapping[str, Mapping[str, Any]], year: int
+    plugin_id: str,
+    version: str,
+    capabilities: Mapping[str, Mapping[str, Any]],
+    year: int,
+    parameters: Mapping[str, Any] | None = None,
 ) -> PluginContext:
-    """Return what a plugin is told about itself."""
-    return PluginContext(id=plugin_id, version=version, capabilities=dict(capabilities), year=year)
+    """Return what a plugin is told about itself.
+
+    :param parameters: values that the administrator set.
+    """
+    return PluginContext(
+        id=plugin_id, version=version, capabilities=dict(capabilities), year=year, parameters=dict(parameters or {})
+    )
 
 
 def _execute(name: str, entry: Path) -> ModuleType:
@@ -91,8 +103,12 @@ def _instance(module: ModuleType, context: PluginContext) -> Plugin:
     rules = getattr(found, "rules", ())
     if not (isinstance(rules, tuple | list) and all(isinstance(rule, Rule) for rule in rules)):
         raise PluginProblem("the plugin's rules must be a tuple of provisiond.sdk.Rule")
+    parameters = getattr(found, "parameters", ())
+    if (problem := problem_of(parameters)) is not None:
+        raise PluginProblem(problem)
+    values = {each.name: context.parameters.get(each.name, each.default) for each in parameters}
     try:
-        return found(context)
+        return found(evolve(context, parameters=values))
     except PluginProblem:
         raise
     except Exception as error:

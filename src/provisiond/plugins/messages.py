@@ -18,7 +18,8 @@ from provisiond.identification.rules import Rule, Where
 from provisiond.paths import UnsafeName, normalized_name
 from provisiond.plugins.rendering import MAX_DEVICE, MAX_FILE, MAX_FILES
 from provisiond.plugins.values import RenderedFile, content_type_of
-from provisiond.sdk import HttpAction, NotSupported, SccpReset, SipNotify, SyncAction
+from provisiond.sdk import HttpAction, NotSupported, Parameter, SccpReset, SipNotify, SyncAction
+from provisiond.sdk.parameters import problem_of
 
 HEAD: Final = struct.Struct("!I")
 MAX_FRAME: Final = MAX_DEVICE + 4 * 1024 * 1024
@@ -142,9 +143,26 @@ def parsed_action(payload: bytes) -> SyncAction:
     return action
 
 
-def packed_rules(rules: Sequence[Rule]) -> bytes:
-    """Return rules as a payload."""
-    return packed_answer({"rules": [{**asdict(rule), "where": rule.where.value} for rule in rules]})
+def packed_rules(rules: Sequence[Rule], parameters: Sequence[Parameter] = ()) -> bytes:
+    """Return rules, and what can be set, as a payload."""
+    rows = [{**asdict(rule), "where": rule.where.value} for rule in rules]
+    return packed_answer({"rules": rows, "parameters": [asdict(each) for each in parameters]})
+
+
+def parsed_parameters(payload: bytes) -> tuple[Parameter, ...]:
+    """Return what can be set, of a payload with rules.
+
+    :raises PluginProblem: when it is not right.
+    """
+    header, _ = parsed_answer(payload)
+    try:
+        parameters = tuple(Parameter(**row) for row in header.get("parameters") or ())
+        problem = problem_of(parameters)
+    except (TypeError, AttributeError):
+        problem = "the plugin's parameters are not right"
+    if problem is not None:
+        raise PluginProblem(problem)
+    return parameters
 
 
 def parsed_rules(payload: bytes) -> tuple[Rule, ...]:

@@ -16,10 +16,10 @@ from provisiond.identification.values import DeviceInfo
 from provisiond.model.device import Device
 from provisiond.plugins.hosting import PluginPlace
 from provisiond.plugins.manifest import check_api, check_plugin_id, read_manifest
-from provisiond.plugins.messages import parsed_action, parsed_answer, parsed_files, parsed_rules
+from provisiond.plugins.messages import parsed_action, parsed_answer, parsed_files, parsed_parameters, parsed_rules
 from provisiond.plugins.pool import WorkerPool
 from provisiond.plugins.problems import Problem, Problems
-from provisiond.plugins.revisions import revision_of
+from provisiond.plugins.revisions import revision_of, revision_with
 from provisiond.plugins.values import LoadedPlugin, PluginInfo, RenderedFile
 from provisiond.plugins.working_copies import WorkingCopies
 from provisiond.sdk import SyncAction
@@ -43,6 +43,7 @@ class PluginRegistry:
     :param threads: for everything that reads the disk.
     :param now: seconds since the epoch.
     :param copies: when given, plugins run from copies: a broken edit of one that works leaves the old one at work.
+    :param values: what was set of a plugin's parameters, by its id.
     :param load_seconds: longest time a plugin may take to load; so is ``render_seconds`` for one device's files.
     """
 
@@ -54,6 +55,7 @@ class PluginRegistry:
         now: Callable[[], float],
         *,
         copies: WorkingCopies | None = None,
+        values: Callable[[str], Mapping[str, Any]] = lambda plugin_id: {},
         load_seconds: float = 10.0,
         render_seconds: float = 10.0,
     ) -> None:
@@ -62,6 +64,7 @@ class PluginRegistry:
         self._threads = threads
         self._now = now
         self._copies = copies
+        self._values = values
         self._load_seconds = load_seconds
         self._render_seconds = render_seconds
         self._loaded: dict[str, LoadedPlugin] = {}
@@ -190,6 +193,15 @@ class PluginRegistry:
         """
         return parsed_action(await self._called("synchronize", plugin_id, device.id, device, dict(raw_config)))
 
+    async def checked_parameter(self, plugin_id: str, name: str, value: Any) -> Any:
+        """Return a value of a loaded plugin's parameter as it is to be kept.
+
+        :raises PluginProblem: when the plugin refuses it, or raises.
+        """
+        seconds = self._load_seconds + self._render_seconds
+        payload = await self._workers.call("parameter", self._present(plugin_id), name, value, seconds=seconds)
+        return parsed_answer(payload)[0].get("value")
+
     async def accepts_upload(self, plugin_id: str, name: str) -> bool:
         """Tell whether phones of a plugin may upload a file of this name.
 
@@ -207,10 +219,19 @@ class PluginRegistry:
         self._installed[plugin_id] = info
         check_api(info)
         place = await (self._place if self._copies is None else self._copied_place)(directory, plugin_id)
-        rules = parsed_rules(await self._workers.call("load", place, seconds=self._load_seconds))
+        payload = await self._workers.call("load", place, seconds=self._load_seconds)
+        rules, parameters = parsed_rules(payload), parsed_parameters(payload)
         if self._copies is not None and plugin_id in self._loaded:
             parsed_answer(await self._workers.call("try", place, seconds=self._load_seconds + self._render_seconds))
-        return LoadedPlugin(id=plugin_id, info=info, directory=place.directory, revision=place.revision, rules=rules)
+        return LoadedPlugin(
+            id=plugin_id,
+            info=info,
+            directory=place.directory,
+            revision=place.revision,
+            rules=rules,
+            parameters=parameters,
+            values=dict(place.values),
+        )
 
     async def _copied_place(self, directory: Path, plugin_id: str) -> PluginPlace:
         assert self._copies is not None
@@ -219,14 +240,31 @@ class PluginRegistry:
             copy, revision = await self._threads.run(self._copies.take, directory, year)
         except (OSError, shutil.Error):
             raise PluginProblem("the plugin's files cannot be copied") from None
-        return PluginPlace(id=plugin_id, directory=copy.absolute(), revision=revision, year=year)
+        return self._placed(plugin_id, copy, revision, year)
 
     async def _place(self, directory: Path, plugin_id: str) -> PluginPlace:
         try:
             revision: str = await self._threads.run(revision_of, directory, self._year())
         except OSError as error:
             raise PluginProblem(f"the plugin's files cannot be read: {error.strerror}") from None
-        return PluginPlace(id=plugin_id, directory=directory.absolute(), revision=revision, year=self._year())
+        return self._placed(plugin_id, directory, revision, self._year())
+
+    def _placed(self, plugin_id: str, directory: Path, revision: str, year: int) -> PluginPlace:
+        values = tuple(self._values(plugin_id).items())
+        whole = revision_with(revision, values)
+        return PluginPlace(id=plugin_id, directory=directory.absolute(), revision=whole, year=year, values=values)
+
+    def _present(self, plugin_id: str) -> PluginPlace:
+        plugin = self._loaded.get(plugin_id)
+        if plugin is None:
+            raise PluginProblem(f"the plugin {plugin_id} is not loaded")
+        return PluginPlace(
+            id=plugin_id,
+            directory=plugin.directory.absolute(),
+            revision=plugin.revision,
+            year=self._year(),
+            values=tuple(plugin.values.items()),
+        )
 
     async def _score(self, plugin_id: str, info: DeviceInfo) -> int | None:
         key = (plugin_id, info.vendor, info.model, info.version)
@@ -242,11 +280,7 @@ class PluginRegistry:
         return self._scores[key]
 
     async def _called(self, kind: str, plugin_id: str, device_id: str | None, *arguments: Any) -> bytes:
-        plugin = self._loaded.get(plugin_id)
-        if plugin is None:
-            raise PluginProblem(f"the plugin {plugin_id} is not loaded")
-        year = self._year()
-        place = PluginPlace(id=plugin_id, directory=plugin.directory.absolute(), revision=plugin.revision, year=year)
+        place = self._present(plugin_id)
         seconds = self._load_seconds + self._render_seconds if kind != "associate" else self._load_seconds
         try:
             payload = await self._workers.call(kind, place, *arguments, seconds=seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,3 +32,11 @@ def revision_of(directory: Path, year: int) -> str:
             _hashed(child, directory, digest)
     _hashed(directory / "var" / "templates", directory, digest)
     return digest.hexdigest()[:32]
+
+
+def revision_with(revision: str, values: tuple[tuple[str, Any], ...]) -> str:
+    """Return the revision of a plugin whose parameters have these values; nothing set changes nothing."""
+    if not values:
+        return revision
+    text = json.dumps(sorted(values))
+    return hashlib.sha256(f"{revision}\0{text}".encode()).hexdigest()[:32]

@@ -12,6 +12,7 @@ from attrs import field, frozen
 
 from provisiond.identification.rules import Rule
 from provisiond.model.package_metadata import PackageMetadata
+from provisiond.sdk.parameters import Parameter
 
 _CONTENT_TYPES: Mapping[str, str] = MappingProxyType(
     {
@@ -111,6 +112,8 @@ class LoadedPlugin:
     :param revision: changes whenever the files it makes may change: hash of its code, its templates, the
         administrator's templates, the server's version and the year.
     :param rules: its own identification rules.
+    :param parameters: what the administrator can set for it.
+    :param values: what somebody has set, by name.
     """
 
     id: str
@@ -118,3 +121,5 @@ class LoadedPlugin:
     directory: Path
     revision: str
     rules: tuple[Rule, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    values: Mapping[str, Any] = field(factory=dict, converter=_frozen_mapping, repr=False)

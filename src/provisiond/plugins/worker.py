@@ -25,7 +25,7 @@ def answer(shelf: PluginShelf, kind: str, place: PluginPlace, arguments: tuple[A
     try:
         plugin = shelf.plugin(place)
         if kind == "load":
-            return packed_rules(plugin.rules)
+            return packed_rules(plugin.rules, plugin.parameters)
         if kind == "try":
             try_out(plugin)
             return packed_answer({})
@@ -35,6 +35,8 @@ def answer(shelf: PluginShelf, kind: str, place: PluginPlace, arguments: tuple[A
             return packed_files(plugin.common_files(*arguments))
         if kind == "device":
             return packed_files(plugin.device_files(*arguments))
+        if kind == "parameter":
+            return packed_answer({"value": plugin.checked_parameter(*arguments)})
         if kind == "upload":
             return packed_answer({"accepted": plugin.accepts_upload(*arguments)})
         return packed_action(plugin.synchronize(*arguments))

@@ -30,6 +30,7 @@ from provisiond.provisioning.operations import Operations, StoredOperations
 from provisiond.provisioning.package_files import FileInspection, PackageFiles
 from provisiond.provisioning.packages import Packages, PackageService
 from provisiond.provisioning.parameters import Parameters
+from provisiond.provisioning.plugin_parameters import PluginParameters
 from provisiond.provisioning.plugin_use import PluginUse
 from provisiond.provisioning.plugin_versions import PluginVersions, VersionedArchives
 from provisiond.provisioning.plugins import Hosting, Plugins
@@ -197,6 +198,7 @@ class House:
             use=use,
         )
         self.plugin_versions = PluginVersions(host, around.archives, self.plugins)
+        self.plugin_parameters = PluginParameters(host, self.parameters, self.plugins, use)
         self.inspection = Inspection(self.directory, self.tree, self.rendering, self.fetches, threads, clock)
         self.currencies = Currencies(self.directory, self.rendering, self.fetches, clock)
         self.packages = Packages(host, around.packages, self.operations, self.parameters, use)

@@ -12,6 +12,8 @@ from provisiond.provisioning.serial import Serial
 
 Listener = Callable[[str, str | None, Any], None]
 _VALUES = ("parameters", "")
+# Names of parameters hold no blank, and neither do ids of plugins.
+_OF_PLUGIN = "plugin"
 
 
 class Parameters:
@@ -92,6 +94,27 @@ class Parameters:
                 raise InvalidInput("provisioning_key: another tenant has this key")
             await self._store.set(owner, name, checked)
             self.took(name, owner, checked)
+
+    def of_plugin(self, plugin_id: str) -> dict[str, Any]:
+        """Return what was set of a plugin's own parameters, by name."""
+        start = f"{_OF_PLUGIN} {plugin_id} "
+        return {
+            name.removeprefix(start): value
+            for (_, name), value in self._values.items()
+            if name.startswith(start) and value is not None
+        }
+
+    async def set_of_plugin(self, plugin_id: str, name: str, value: Any) -> None:
+        """Keep the value of a plugin's own parameter, that the plugin has checked; None unsets it."""
+        async with self._serial.holding(_VALUES):
+            stored = f"{_OF_PLUGIN} {plugin_id} {name}"
+            await self._store.set(None, stored, value)
+            self.took(stored, None, value)
+
+    async def forget_plugin(self, plugin_id: str) -> None:
+        """Forget what was set for a plugin."""
+        for name in self.of_plugin(plugin_id):
+            await self.set_of_plugin(plugin_id, name, None)
 
     def took(self, name: str, tenant: str | None, value: Any) -> None:
         """Take over a value that is stored, also one that another process stored."""

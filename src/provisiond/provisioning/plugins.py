@@ -92,6 +92,7 @@ class Hosting(PluginHost, Protocol):
     def problem_of(self, plugin_id: str) -> str | None: ...
     def note_problem(self, plugin_id: str, kind: str, sentence: str) -> None: ...
     def on_problem(self, callback: Callable[[Problem], None]) -> None: ...
+    async def checked_parameter(self, plugin_id: str, name: str, value: Any) -> Any: ...
 
 
 class Plugins:
@@ -251,6 +252,7 @@ class Plugins:
         with self._use.alone(plugin_id):
             await self._archives.uninstall(plugin_id)
             await self._host.unload(plugin_id)
+            await self._parameters.forget_plugin(plugin_id)
         log.info("plugin {plugin} was removed", plugin=plugin_id)
         self.changed([plugin_id], "uninstalled")
 
@@ -278,6 +280,13 @@ class Plugins:
                 return
             await self._host.unload(plugin_id)
         self.changed([plugin_id], "uninstalled")
+
+    async def load_again(self, plugin_id: str, action: str) -> None:
+        """Load a plugin that the caller has for itself; its devices follow in the background.
+
+        :raises PluginProblem: when it does not load.
+        """
+        await self._load(plugin_id, action)
 
     def changed(self, plugin_ids: Iterable[str], action: str) -> None:
         """Let rules, files and listeners follow a change of the loaded plugins."""

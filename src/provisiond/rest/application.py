@@ -18,6 +18,7 @@ from provisiond.rest.inspection import InspectionResources, Journal
 from provisiond.rest.operations import PATHS, OperationResource
 from provisiond.rest.package_files import PackageFileResources
 from provisiond.rest.packages import PackageResources
+from provisiond.rest.plugin_parameters import PluginParameterResources
 from provisiond.rest.plugin_versions import PluginVersionResources
 from provisiond.rest.plugins import PluginResources
 from provisiond.rest.routing import Router
@@ -34,6 +35,7 @@ def routed(house: House, journal: Journal, metrics: Metrics, clock: Any) -> Rout
     router.add(DeviceResources(house.devices, house.contact, house.synchronization, house.plugins))
     router.add(ConfigResources(house.configs))
     router.add(PluginResources(house.plugins, house.packages))
+    router.add(PluginParameterResources(house.plugin_parameters))
     router.add(PluginVersionResources(house.plugin_versions))
     router.add(PackageResources(house.packages))
     router.add(PackageFileResources(house.package_files))

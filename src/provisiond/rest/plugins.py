@@ -71,6 +71,8 @@ class PluginResources:
         found = [("pg.info", f"{path}/info")]
         if await self._packages.offered(plugin.id):
             found.append(("srv.install", f"{path}/install"))
+        if plugin.parameters:
+            found.append(("srv.configure", f"{path}/configure"))
         return Answer(document=links(call.prefix, *found))
 
     @route(

@@ -76,7 +76,13 @@ class ServerResources:
         ]
         return Answer(document={"params": rows})
 
-    @route("GET", f"/configure/{KEY}", f"{KEY_ACL}.read", "Get the provisioning key of the tenant")
+    @route(
+        "GET",
+        f"/configure/{KEY}",
+        f"{KEY_ACL}.read",
+        "Get the provisioning key of the tenant",
+        response=ParameterAnswer,
+    )
     async def key(self, call: Call) -> Answer:
         """Return the provisioning key of the request's tenant."""
         return self._read(KEY, call)

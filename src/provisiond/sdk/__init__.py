@@ -14,6 +14,7 @@ from provisiond.model.device import Device
 from provisiond.sdk import lines, locales, naming, timezones
 from provisiond.sdk.actions import HttpAction, NotSupported, SccpReset, SipNotify, SyncAction
 from provisiond.sdk.files import File
+from provisiond.sdk.parameters import Parameter
 from provisiond.sdk.plugin import Plugin, PluginContext, RawConfig
 
 API_VERSION = 1
@@ -25,6 +26,7 @@ __all__ = [
     "File",
     "HttpAction",
     "NotSupported",
+    "Parameter",
     "Plugin",
     "PluginContext",
     "PluginProblem",

@@ -13,6 +13,7 @@ from provisiond.identification.values import DeviceInfo
 from provisiond.model.device import Device
 from provisiond.sdk.actions import NotSupported, SyncAction
 from provisiond.sdk.files import File
+from provisiond.sdk.parameters import Parameter
 
 RawConfig = Mapping[str, Any]
 """The flattened parameters of a device, validated, converted to their types, defaults filled in, nulls removed."""
@@ -27,12 +28,15 @@ class PluginContext:
     :param capabilities: capabilities of ``plugin-info``, keyed ``Vendor, Model, Version``.
     :param year: the current year, for daylight-saving rules: a plugin never reads the clock itself. The server makes
         the files again when it changes.
+    :param parameters: value of each of the plugin's ``parameters`` by name: what the administrator set, else its
+        default.
     """
 
     id: str
     version: str
     capabilities: Mapping[str, Mapping[str, Any]] = field(factory=dict)
     year: int = 2026
+    parameters: Mapping[str, Any] = field(factory=dict)
 
 
 class Plugin:
@@ -44,6 +48,9 @@ class Plugin:
 
     rules: ClassVar[tuple[Rule, ...]] = ()
     """Rules beyond what the server knows of phones already."""
+
+    parameters: ClassVar[tuple[Parameter, ...]] = ()
+    """What the administrator can set for the plugin; its present values are in ``self.context.parameters``."""
 
     def __init__(self, context: PluginContext) -> None:
         self.context = context
@@ -70,6 +77,14 @@ class Plugin:
     def synchronize(self, device: Device, raw_config: RawConfig) -> SyncAction:
         """Return what makes the phone fetch its files again."""
         return NotSupported("this plugin cannot synchronize its phones")
+
+    def checked_parameter(self, name: str, value: Any) -> Any:
+        """Return a value of one of the plugin's ``parameters`` as it is to be kept.
+
+        :param value: a text, a number, true or false; a parameter that is unset is not asked about.
+        :raises provisiond.errors.PluginProblem: to refuse it, with the reason.
+        """
+        return value
 
     def accepts_upload(self, name: str) -> bool:
         """Tell whether a phone may upload a file of this name (logs, directories, its own settings).

@@ -26,7 +26,7 @@ from provisiond.model.device import Device
 from provisiond.plugins.testing import check_plugin, load_plugin, render
 
 FROZEN = {
-    "API_VERSION", "Device", "DeviceInfo", "File", "HttpAction", "NotSupported", "Plugin", "PluginContext",
+    "API_VERSION", "Device", "DeviceInfo", "File", "HttpAction", "NotSupported", "Parameter", "Plugin", "PluginContext",
     "PluginProblem", "RawConfig", "Rule", "SccpReset", "SipNotify", "Support", "SyncAction", "Where", "lines",
     "locales", "naming", "timezones",
 }  # fmt: skip
