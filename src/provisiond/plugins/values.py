@@ -92,13 +92,16 @@ class PluginInfo:
     metadata: PackageMetadata = field(factory=PackageMetadata)
 
     def localized(self, locale: str | None) -> dict[str, Any]:
-        """Return the file's content for REST: ``description`` in this locale, the other languages removed.
+        """Return the file's content for REST: ``description`` in this locale; other languages and ``api`` removed.
 
         :param locale: ``fr_FR``, ``fr`` or None; an exact translation wins over one of the language alone.
         """
         keys = [f"description_{locale}", f"description_{locale.partition('_')[0]}"] if locale else []
         description = next((self.document[key] for key in keys if key in self.document), self.description)
-        shown = {key: value for key, value in self.document.items() if not key.startswith("description_")}
+        # Programs know the members of the founding document; which interface the code uses is not their concern.
+        shown = {
+            key: value for key, value in self.document.items() if key != "api" and not key.startswith("description_")
+        }
         return {**shown, "description": description}
 
 
