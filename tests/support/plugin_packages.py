@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import hashlib
 import io
 import json
 import lzma
@@ -86,3 +87,16 @@ def publish(directory: Path, archives: Mapping[str, bytes]) -> dict[str, dict[st
         entries[plugin_id] = entry
     (directory / "plugins.db").write_bytes(index_bytes(entries))
     return entries
+
+
+def publish_as(plugin_id: str, version: str, name: str, archive: bytes) -> dict[str, bytes]:
+    """Return an archive, whatever it holds, and the index that offers it, by their file names."""
+    entry = {
+        "version": version,
+        "description": f"Phones of {plugin_id}",
+        "capabilities": {},
+        "filename": name,
+        "dsize": max(1, len(archive)),
+        "sha1sum": hashlib.sha1(archive).hexdigest(),
+    }
+    return {name: archive, "plugins.db": index_bytes({plugin_id: entry})}

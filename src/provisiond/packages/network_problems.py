@@ -41,6 +41,8 @@ class LeadsToFtp(DownloadProblem):
 def told(error: BaseException, url: str) -> DownloadProblem | None:
     """Return the problem that an exception of the network means, or None if it is not one of the network."""
     where = public_url(url)
+    if isinstance(error, UnicodeError):
+        return DownloadProblem(f"{where} has a host that cannot exist")
     if isinstance(error, DNSLookupError):
         return NetworkProblem(f"the host of {where} is not known")
     if isinstance(error, (ConnectError, ConnectTimeout)):

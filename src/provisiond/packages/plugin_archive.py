@@ -16,6 +16,7 @@ INFO_NAME = "plugin-info"
 ICON_NAME = "icon.png"
 PACKAGE_EXTRAS = ("info.json", ICON_NAME)
 ARCHIVE_SUFFIXES = (".tar.bz2", ".tar.gz", ".tgz", ".tar.xz")
+LONGEST_VERSION = 100
 _LARGEST_INFO = 1 << 20
 _PLUGIN_ID = re.compile(r"[A-Za-z0-9_+~-][A-Za-z0-9_+.~-]{0,127}")
 
@@ -39,6 +40,9 @@ def checked_info(document: object) -> Mapping[str, Any]:
     ):
         if not isinstance(document.get(key), kind):
             raise PackageProblem(f"plugin-info must hold {name} under {key!r}")
+    version = document["version"]
+    if len(version) > LONGEST_VERSION or any(ord(char) < 32 or ord(char) == 127 for char in version):
+        raise PackageProblem(f"the version must be one line of at most {LONGEST_VERSION} characters")
     return document
 
 

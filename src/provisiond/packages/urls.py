@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
+from ipaddress import ip_address
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from attrs import field, frozen
 
 from provisiond.packages.problems import DownloadProblem
 
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}")
 _SAFE = "%/:=&?~#+!$,;'@()*[]"
 
 
@@ -46,14 +49,14 @@ def split_credentials(url: str) -> tuple[str, Credentials | None]:
 
 
 def checked_url(url: str, schemes: tuple[str, ...]) -> str:
-    """Return a URL in ASCII, without its fragment.
+    """Return a URL in ASCII, without its fragment and its user part.
 
     :raises DownloadProblem: when it has no host, another scheme than ``schemes``, or an impossible port.
     """
     try:
         parts = urlsplit(url)
         port_is_known = parts.port is None or parts.port > 0
-        host = (parts.hostname or "").encode("idna").decode()
+        host = _ascii_host(parts.hostname or "")
     except (ValueError, UnicodeError):
         raise DownloadProblem(f"{public_url(url)} is not a valid URL") from None
     if parts.scheme not in schemes:
@@ -61,8 +64,17 @@ def checked_url(url: str, schemes: tuple[str, ...]) -> str:
         raise DownloadProblem(f"{public_url(url)} has the scheme {parts.scheme[:20]!r}, allowed are {allowed}")
     if not host or not port_is_known:
         raise DownloadProblem(f"{public_url(url)} has no host or an impossible port")
-    netloc = parts.netloc if parts.netloc.isascii() else parts.netloc.replace(parts.hostname or "", host)
+    netloc = host if parts.port is None else f"{host}:{parts.port}"
     return urlunsplit((parts.scheme, netloc, quote(parts.path, safe=_SAFE), quote(parts.query, safe=_SAFE), ""))
+
+
+def _ascii_host(name: str) -> str:
+    if ":" in name:
+        return f"[{ip_address(name)}]"
+    host = name.encode("idna").decode()
+    if host and not _HOST.fullmatch(host):
+        raise ValueError("no name of a host")
+    return host
 
 
 def redirected(url: str, location: str, schemes: tuple[str, ...]) -> str:
