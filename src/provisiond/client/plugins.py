@@ -155,6 +155,36 @@ class Packages(Resource[Way]):
         """
         checked((yield Request(method="POST", path=_service(plugin_id, "uninstall"), document={"id": package})))
 
+    @Asked
+    def details(self, plugin_id: str) -> Conversation[Rows]:
+        """Return the packages of a plugin with their files, digests and problems, by id (ours)."""
+        answer = yield Request(method="GET", path=_service(plugin_id, "details"))
+        return dict(checked(answer).member("pkgs"))
+
+    @Asked
+    def bring(self, plugin_id: str, name: str, content: bytes) -> Conversation[None]:
+        """Bring a file that the server cannot download (ours).
+
+        :raises Refused: when no package wants a file of this name, or it is another file.
+        """
+        place = _service(plugin_id, "files") + path(name)
+        request = Request(method="PUT", path=place, content=content, content_type="application/octet-stream")
+        checked((yield request))
+
+    @Asked
+    def check(self, plugin_id: str, *, whole: bool = False) -> Conversation[Operation]:
+        """Begin to check whether the links of a plugin's files still work (ours).
+
+        :param whole: download everything and compare the digests.
+        """
+        return begun((yield Request(method="POST", path=_service(plugin_id, "check"), document={"whole": whole})))
+
+    @Asked
+    def checked(self, plugin_id: str) -> Conversation[dict[str, Any]]:
+        """Return what the last check of the links found: ``ended``, ``whole``, ``files`` (ours)."""
+        answer = yield Request(method="GET", path=_service(plugin_id, "check"))
+        return checked(answer).document
+
 
 def _service(plugin_id: str, word: str) -> str:
     return f"{MANAGER}/plugins" + path(plugin_id, "install", word)

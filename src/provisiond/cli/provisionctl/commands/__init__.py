@@ -1,0 +1,1 @@
+"""What provisionctl can do, one module for each noun."""

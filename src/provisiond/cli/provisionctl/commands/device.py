@@ -1,0 +1,270 @@
+"""``provisionctl device``: phones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+import click
+
+from provisiond.cli.provisionctl import names
+from provisiond.cli.provisionctl.choosing import (
+    assignments,
+    json_object,
+    list_options,
+    selection_of,
+    with_assigned,
+    without,
+)
+from provisiond.cli.provisionctl.following import begun, follow, wait_option
+from provisiond.cli.provisionctl.many import chosen, confirm, for_each, many_options
+from provisiond.cli.provisionctl.output import Output, output_options, show_document, show_rows
+from provisiond.cli.provisionctl.session import Session, pass_session
+from provisiond.client.blocking import Client
+from provisiond.client.selection import Selection
+from provisiond.client.values import Device
+
+COLUMNS: Final = ("id", "mac", "ip", "vendor", "model", "version", "plugin", "config", "configured")
+FILE_COLUMNS: Final = ("name", "size", "rendered", "fetched", "fetched_is_current")
+JOURNAL_COLUMNS: Final = ("time", "protocol", "method", "peer", "path", "outcome", "reason")
+DEVICE = click.argument("device_id", metavar="ID", shell_complete=names.device)
+YES = click.option("--yes", is_flag=True, help="Do not ask.")
+RECURSE = click.option("--recurse", is_flag=True, help="With the devices of the tenants below.")
+MANY = many_options("device of the tenant", names.device)
+
+
+@click.group()
+def device() -> None:
+    """Phones: look at them, change them, see what they are served.
+
+    \b
+    provisionctl device list --filter configured=false --columns id,mac,model
+    provisionctl device show 4a1f…
+    provisionctl device set 4a1f… plugin=snom-10.1.184.15 config=alice
+    provisionctl device list -f vendor=Cisco -o name | provisionctl device sync -
+    """
+
+
+@device.command("list")
+@list_options
+@RECURSE
+@output_options
+@pass_session
+def list_devices(
+    session: Session,
+    filters: Sequence[str],
+    query: str | None,
+    sort: str | None,
+    limit: int,
+    skip: int,
+    recurse: bool,
+    output: Output,
+) -> None:
+    """List devices."""
+    fields = output.columns or (COLUMNS if output.form in ("table", "csv") else ())
+    selection = selection_of(filters, query, sort, limit, skip, ("id",) if output.form == "name" else fields)
+    found = session.client.devices.list(selection, recurse=recurse)
+    show_rows(session, output, (each.members for each in found), COLUMNS)
+
+
+@device.command()
+@DEVICE
+@output_options
+@pass_session
+def show(session: Session, device_id: str, output: Output) -> None:
+    """Show a device, and whether its phone runs what it should."""
+    document = dict(session.client.devices.get(device_id).members)
+    if output.form == "table" and not output.columns:
+        document["status"] = session.client.inspection.status(device_id)
+        document["status"].pop("configured", None)
+    show_document(session, output, document)
+
+
+@device.command()
+@click.argument("values", nargs=-1, metavar="NAME=VALUE...")
+@click.option("--from", "source", metavar="JSON", help="A whole device: JSON, @FILE, or - for standard input.")
+@pass_session
+def add(session: Session, values: Sequence[str], source: str | None) -> None:
+    """Add a device and write its id.
+
+    \b
+    provisionctl device add mac=00:04:13:92:2d:24 plugin=snom-10.1.184.15 config=alice
+    provisionctl device add --from @phone.json
+    """
+    document = json_object(source, "--from") if source is not None else {}
+    click.echo(session.client.devices.create(Device(with_assigned(document, assignments(values)))))
+
+
+@device.command("set")
+@DEVICE
+@click.argument("values", nargs=-1, required=True, metavar="NAME=VALUE...")
+@pass_session
+def set_members(session: Session, device_id: str, values: Sequence[str]) -> None:
+    """Set members of a device.
+
+    NAME=TEXT sets a text, NAME:=JSON anything else; dots lead into objects: options.switchboard:=true.
+    """
+    change(session.client, device_id, lambda members: with_assigned(members, assignments(values)))
+    click.echo(f"changed {device_id}")
+
+
+@device.command("unset")
+@DEVICE
+@click.argument("members", nargs=-1, required=True, metavar="NAME...")
+@pass_session
+def unset_members(session: Session, device_id: str, members: Sequence[str]) -> None:
+    """Remove members of a device."""
+    change(session.client, device_id, lambda document: without(document, members))
+    click.echo(f"changed {device_id}")
+
+
+def change(client: Client, device_id: str, changed: Callable[[Any], dict[str, Any]]) -> None:
+    """Replace a device by a changed copy."""
+    client.devices.replace(Device(changed(client.devices.get(device_id).members)))
+
+
+@device.command("rm")
+@MANY
+@YES
+@pass_session
+def remove(
+    session: Session, ids: Sequence[str], all_of_them: bool, filters: Sequence[str], query: str | None, yes: bool
+) -> None:
+    """Delete devices with their files."""
+    wanted = chosen(ids, all_of_them, filters, query, found_by(session))
+    confirm("delete", wanted, yes)
+    for_each(session, wanted, lambda client, each: client.devices.delete(each), "deleted")
+
+
+@device.command()
+@MANY
+@pass_session
+def reconfigure(
+    session: Session, ids: Sequence[str], all_of_them: bool, filters: Sequence[str], query: str | None
+) -> None:
+    """Make the files of devices anew."""
+    wanted = chosen(ids, all_of_them, filters, query, found_by(session))
+    for_each(session, wanted, lambda client, each: client.devices.reconfigure(each), "reconfigured")
+
+
+@device.command("sync")
+@MANY
+@wait_option
+@pass_session
+def synchronize(
+    session: Session, ids: Sequence[str], all_of_them: bool, filters: Sequence[str], query: str | None, wait: bool
+) -> None:
+    """Make phones fetch their files again."""
+    wanted = chosen(ids, all_of_them, filters, query, found_by(session))
+    if len(wanted) == 1 or not wait:
+        works = [begun(each, lambda each=each: session.client.devices.synchronize(each)) for each in wanted]  # type: ignore[misc]
+        follow(session, works, wait)
+        return
+
+    def done(client: Client, each: str) -> None:
+        client.operations.wait(client.devices.synchronize(each))
+
+    for_each(session, wanted, done, "synchronized")
+
+
+def found_by(session: Session) -> Callable[[dict[str, Any]], Iterable[str]]:
+    """Return what finds the ids of the devices that a selector selects."""
+    return lambda q: [each.id for each in session.client.devices.list(Selection(q=q, fields=("id",)))]
+
+
+@device.command()
+@DEVICE
+@output_options
+@pass_session
+def files(session: Session, device_id: str, output: Output) -> None:
+    """List the files that a phone is served."""
+    show_rows(session, output, session.client.inspection.files(device_id), FILE_COLUMNS, "name")
+
+
+@device.command()
+@DEVICE
+@click.argument("name", required=False)
+@pass_session
+def preview(session: Session, device_id: str, name: str | None) -> None:
+    """Write a file as it would be now; without NAME all of them. Passwords are struck out."""
+    for each in [name] if name else [row["name"] for row in session.client.inspection.files(device_id)]:
+        if not name:
+            click.secho(f"--- {each}", bold=True)
+        click.echo(session.client.inspection.preview(device_id, each).decode("utf-8", "replace"))
+
+
+@device.command()
+@DEVICE
+@click.argument("name", required=False)
+@pass_session
+def diff(session: Session, device_id: str, name: str | None) -> None:
+    """Show what would change against what the phone fetched last; without NAME in all that it fetched."""
+    for each in [name] if name else fetched(session, device_id):
+        for line in session.client.inspection.difference(device_id, each).splitlines():
+            color = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
+            click.secho(line, fg=color)
+
+
+def fetched(session: Session, device_id: str) -> list[str]:
+    """Return the names of the files that a phone has fetched."""
+    return [str(row["name"]) for row in session.client.inspection.files(device_id) if row["fetched"]]
+
+
+@device.command()
+@DEVICE
+@output_options
+@pass_session
+def journal(session: Session, device_id: str, output: Output) -> None:
+    """List the last requests of a phone with the reason of each answer, newest first."""
+    show_rows(session, output, session.client.inspection.journal(device_id), JOURNAL_COLUMNS, "path")
+
+
+@device.command()
+@click.argument("device_id", metavar="[ID]", required=False, shell_complete=names.device)
+@pass_session
+def watch(session: Session, device_id: str | None) -> None:
+    """Write what happens to a device, or to all, as it happens; Ctrl-C ends it."""
+    from provisiond.cli.provisionctl.commands.server import write_event
+
+    for event in session.client.events.follow(("device_seen", "device_changed", "device_configured")):
+        if device_id in (None, event.data.get("device_id")):
+            write_event(event)
+
+
+@device.command()
+@click.option(
+    "--state", "states", multiple=True, type=click.Choice(["false", "true", "unknown"]), help="May be repeated."
+)
+@RECURSE
+@output_options
+@pass_session
+def behind(session: Session, states: Sequence[str], recurse: bool, output: Output) -> None:
+    """List the configured devices whose phone has other files than it would get now."""
+    rows: list[Any] = []
+    found: dict[str, Any] = {"partial": True, "looked": 0}
+    while found["partial"]:
+        found = session.client.inspection.behind(states, recurse=recurse, skip=found["looked"])
+        rows += found["devices"]
+    show_rows(session, output, rows, ("id", "current", "behind", "last_fetched", "problem"))
+
+
+@device.command()
+@DEVICE
+@pass_session
+def plugins(session: Session, device_id: str) -> None:
+    """List the plugins that are not installed and would serve a device, the best first."""
+    for each in session.client.devices.fitting_plugins(device_id):
+        click.echo(each)
+
+
+@device.command()
+@click.argument("op", type=click.Choice(["commit", "expiry", "release"]))
+@click.argument("ip")
+@click.argument("mac", required=False)
+@click.argument("options", nargs=-1, metavar="[OPTION]...")
+@pass_session
+def lease(session: Session, op: str, ip: str, mac: str | None, options: Sequence[str]) -> None:
+    """Report what a DHCP server did, as its hook would. An OPTION is its code in three digits and its bytes as hex."""
+    from provisiond.client.devices import Lease
+
+    session.client.devices.report_lease(Lease(op=op, ip=ip, mac=mac, options=options))
