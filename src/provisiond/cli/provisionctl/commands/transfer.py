@@ -37,7 +37,7 @@ def import_rows(session: Session, kind: str, file: BinaryIO, form: str | None, m
     provisionctl import devices phones.csv --mode upsert --dry-run
     """
     resource: Any = getattr(session.client, kind)
-    done = resource.import_rows(file.read(), form_of(form, file.name), mode=mode, dry_run=dry_run)
+    done = resource.import_rows(file.read(), form_of(form, getattr(file, "name", "")), mode=mode, dry_run=dry_run)
     would = "would be " if done.dry_run else ""
     told = f"{done.created} {would}created, {done.replaced} {would}replaced, {done.unchanged} as they are already"
     click.echo(f"{done.rows} rows: {told}")
