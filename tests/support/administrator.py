@@ -20,10 +20,12 @@ class Administrator:
     """Types commands.
 
     :ivar requests: what was sent: method and path.
+    :ivar interrupts: True presses Ctrl-C when a command would wait.
     """
 
     api: Api
     requests: list[tuple[str, str]] = field(factory=list)
+    interrupts: bool = False
 
     def types(self, *words: str, stdin: str | None = None) -> Result:
         """Run a command and return how it ended."""
@@ -56,13 +58,15 @@ class Administrator:
 
     @contextmanager
     def open(self, request: Request) -> Iterator[tuple[Answer, Iterator[bytes]]]:
-        """Carry a request to the API; a stream without an end is cut after what is there at once."""
-        self.requests.append((request.method, request.path))
+        """Carry a request to the API; a stream without an end brings what is there at once, then comes Ctrl-C."""
+        if request.path == "/events" and ("GET", "/events") in self.requests:
+            self.requests.remove(("GET", "/events"))
+            raise KeyboardInterrupt
         if request.path != "/events":
-            self.requests.pop()
             answer = self.send(request)
             yield answer, iter([answer.content])
             return
+        self.requests.append((request.method, request.path))
         connection = self.api.begin("GET", request.target)
         for _ in range(100):
             self.api.world.clock.advance(0)
@@ -71,7 +75,9 @@ class Administrator:
         connection.close()
 
     def pause(self, seconds: float) -> None:
-        """Let time pass."""
+        """Let time pass, or press Ctrl-C."""
+        if self.interrupts:
+            raise KeyboardInterrupt
         self.api.world.clock.advance(seconds)
 
     def close(self) -> None:

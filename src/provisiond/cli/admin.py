@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,18 @@ class _Sentences(click.Group):
             ctx.exit(1)
 
 
-access_of = click.make_pass_decorator(StoredAccess)
+def access_of(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Hand a command the access to the database, which is opened when the command runs: help needs none."""
+
+    @click.pass_context
+    @wraps(command)
+    def with_access(context: click.Context, *args: Any, **kwargs: Any) -> Any:
+        settings = load_settings(context.find_root().params["config"])
+        return command(context.with_resource(stored_access(settings)), *args, **kwargs)
+
+    return with_access
+
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 
 
@@ -47,14 +59,12 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one 
     show_default=True,
     help="The daemon's settings file.",
 )
-@click.pass_context
-def main(context: click.Context, config: Path) -> None:
+def main(config: Path) -> None:
     """Make and revoke tokens of the REST API, and arrange tenants.
 
     Works on the daemon's database, whether the daemon runs or not; a running one follows within a second. Whoever may
     write that database needs no token: run it as root or as the daemon's user.
     """
-    context.obj = context.with_resource(stored_access(load_settings(config)))
 
 
 @main.group()

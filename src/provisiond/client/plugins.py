@@ -60,20 +60,51 @@ class Plugins(Resource[Way]):
         return begun((yield Request(method="POST", path=f"{SERVICE}/update", document={})))
 
     @Asked
-    def install(self, plugin_id: str) -> Conversation[Operation]:
-        """Begin to install a plugin.
-
-        :raises Refused: when it is not offered, installed already, or being installed.
-        """
-        return begun((yield Request(method="POST", path=f"{SERVICE}/install", document={"id": plugin_id})))
+    def repositories(self) -> Conversation[list[dict[str, Any]]]:
+        """Return the repositories and how each is doing, the one that counts most first (ours)."""
+        answer = yield Request(method="GET", path=f"{MANAGER}/repositories")
+        return list(checked(answer).member("repositories"))
 
     @Asked
-    def upgrade(self, plugin_id: str) -> Conversation[Operation]:
+    def versions(self) -> Conversation[Rows]:
+        """Return every version of each plugin that can be installed, by id (ours)."""
+        answer = yield Request(method="GET", path=f"{SERVICE}/versions")
+        return dict(checked(answer).member("pkgs"))
+
+    @Asked
+    def install(
+        self, plugin_id: str, *, version: str | None = None, repository: str | None = None
+    ) -> Conversation[Operation]:
+        """Begin to install a plugin.
+
+        :param version: None for the greatest (ours).
+        :param repository: name of the one to take it from (ours).
+        :raises Refused: when it is not offered, installed already, or being installed.
+        """
+        return begun((yield _versioned("install", plugin_id, version, repository)))
+
+    @Asked
+    def upgrade(
+        self, plugin_id: str, *, version: str | None = None, repository: str | None = None
+    ) -> Conversation[Operation]:
         """Begin to install the offered version over the installed one.
 
+        :param version: None for the greatest (ours).
+        :param repository: name of the one to take it from (ours).
         :raises Refused: when it is not offered, not installed, or being installed.
         """
-        return begun((yield Request(method="POST", path=f"{SERVICE}/upgrade", document={"id": plugin_id})))
+        return begun((yield _versioned("upgrade", plugin_id, version, repository)))
+
+    @Asked
+    def downgrade(
+        self, plugin_id: str, *, version: str | None = None, repository: str | None = None
+    ) -> Conversation[Operation]:
+        """Begin to install a lower version over the installed one (ours).
+
+        :param version: None for the next lower one.
+        :raises Refused: when it is not installed, there is no such version, or it is being installed.
+        """
+        return begun((yield _versioned("downgrade", plugin_id, version, repository)))
 
     @Asked
     def uninstall(self, plugin_id: str) -> Conversation[None]:
@@ -156,6 +187,16 @@ class Packages(Resource[Way]):
         checked((yield Request(method="POST", path=_service(plugin_id, "uninstall"), document={"id": package})))
 
     @Asked
+    def install_all(self, plugin_id: str) -> Conversation[Operation]:
+        """Begin to install every package that is not installed in its present version, in order of their ids (ours).
+
+        A package that fails does not stop the others.
+
+        :raises Refused: when this is being done already.
+        """
+        return begun((yield Request(method="POST", path=_service(plugin_id, "install_all"), document={})))
+
+    @Asked
     def details(self, plugin_id: str) -> Conversation[Rows]:
         """Return the packages of a plugin with their files, digests and problems, by id (ours)."""
         answer = yield Request(method="GET", path=_service(plugin_id, "details"))
@@ -184,6 +225,12 @@ class Packages(Resource[Way]):
         """Return what the last check of the links found: ``ended``, ``whole``, ``files`` (ours)."""
         answer = yield Request(method="GET", path=_service(plugin_id, "check"))
         return checked(answer).document
+
+
+def _versioned(word: str, plugin_id: str, version: str | None, repository: str | None) -> Request:
+    wanted = {"id": plugin_id, "version": version, "repository": repository}
+    document = {name: value for name, value in wanted.items() if value is not None}
+    return Request(method="POST", path=f"{SERVICE}/{word}", document=document)
 
 
 def _service(plugin_id: str, word: str) -> str:

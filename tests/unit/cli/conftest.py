@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.support.administrator import Administrator
 from tests.support.api import Api
+from tests.support.package_fakes import FakeFiles
 from tests.support.packages import FakePackages
 from tests.support.provisioning import PLUGIN, World
 
@@ -22,7 +23,7 @@ def packages() -> FakePackages:
 
 @pytest.fixture
 def world(tmp_path: Path, packages: FakePackages) -> Iterator[World]:
-    made = World(tmp_path, packages=packages)
+    made = World(tmp_path, packages=packages, file_inspection=FakeFiles())
     made.start()
     yield made
     for call in made.clock.getDelayedCalls():

@@ -357,6 +357,28 @@ CASES = [
         {"id": "p"},
     ),
     Case(
+        "plugins.repositories",
+        lambda c: c.plugins.repositories(),
+        "GET /pg_mgr/repositories",
+        told({"repositories": [{}]}),
+        [{}],
+    ),
+    Case(
+        "plugins.versions",
+        lambda c: c.plugins.versions(),
+        "GET /pg_mgr/install/versions",
+        told({"pkgs": {"p": {}}}),
+        {"p": {}},
+    ),
+    Case(
+        "plugins.downgrade",
+        lambda c: c.plugins.downgrade("p", version="1", repository="own"),
+        "POST /pg_mgr/install/downgrade",
+        working("/pg_mgr/install/downgrade"),
+        Operation(path="/pg_mgr/install/downgrade/7"),
+        {"id": "p", "version": "1", "repository": "own"},
+    ),
+    Case(
         "plugins.uninstall",
         lambda c: c.plugins.uninstall("p"),
         "POST /pg_mgr/install/uninstall",
@@ -417,6 +439,14 @@ CASES = [
         NONE,
         None,
         {"id": "fw"},
+    ),
+    Case(
+        "packages.install_all",
+        lambda c: c.packages.install_all("p"),
+        "POST /pg_mgr/plugins/p/install/install_all",
+        working("/pg_mgr/plugins/p/install/install_all"),
+        Operation(path="/pg_mgr/plugins/p/install/install_all/7"),
+        {},
     ),
     Case(
         "packages.details",

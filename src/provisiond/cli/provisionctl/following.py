@@ -13,7 +13,7 @@ from provisiond.cli.provisionctl.failures import DETACHED, Failure
 from provisiond.cli.provisionctl.session import Session
 from provisiond.client.errors import ClientError
 from provisiond.client.values import Operation
-from provisiond.model.operation import FAIL, Progress
+from provisiond.model.operation import FAIL, SUCCESS, Progress
 
 FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 0.5
@@ -24,10 +24,12 @@ class Work:
     """Work under way.
 
     :param name: what people call it.
+    :param parts: what people call the parts of its progress, when each of them deserves a bar.
     """
 
     name: str
     operation: Operation
+    parts: tuple[str, ...] = ()
     error: str | None = None
 
     @property
@@ -102,7 +104,7 @@ class _Silent:
 
 
 class _Bars:
-    """One bar for each work; a spinner while its size is unknown."""
+    """One bar for each work, or for each of its parts; a spinner while its size is unknown."""
 
     def __init__(self, bars: Any) -> None:
         self._bars = bars
@@ -110,14 +112,19 @@ class _Bars:
 
     def show(self, work: Work) -> None:
         """Show how far it is."""
-        if work.name not in self._tasks:
-            self._tasks[work.name] = self._bars.add_task(work.name, total=None)
-        done, end = amounts(work.operation.progress)
-        task = self._tasks[work.name]
-        if work.operation.has_ended:
-            self._bars.update(task, completed=end or 1, total=end or 1)
-        else:
-            self._bars.update(task, completed=done, total=end)
+        progress = work.operation.progress
+        if not work.parts:
+            self._show(work.name, progress)
+        for name, part in zip(work.parts, progress.parts, strict=False):
+            self._show(name, part)
+
+    def _show(self, name: str, progress: Progress) -> None:
+        if name not in self._tasks:
+            self._tasks[name] = self._bars.add_task(name, total=None)
+        done, end = amounts(progress)
+        if progress.state in (SUCCESS, FAIL):
+            done = end = end or done or 1
+        self._bars.update(self._tasks[name], completed=done, total=end)
 
 
 @contextmanager

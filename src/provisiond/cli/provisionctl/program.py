@@ -37,6 +37,7 @@ NOUNS: Final[Mapping[str, str]] = {
     "operation": "operation",
     "param": "param",
     "plugin": "plugin",
+    "repo": "repo",
     "status": "server",
     "tenant": "tenant",
     "token": "token",

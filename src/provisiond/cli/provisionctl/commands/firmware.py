@@ -11,7 +11,7 @@ import click
 from provisiond.cli.provisionctl import names
 from provisiond.cli.provisionctl.commands.plugin import works
 from provisiond.cli.provisionctl.failures import FAILED, Failure
-from provisiond.cli.provisionctl.following import begun, follow, wait_option
+from provisiond.cli.provisionctl.following import Work, begun, follow, wait_option
 from provisiond.cli.provisionctl.many import confirm, for_each
 from provisiond.cli.provisionctl.output import Output, output_options, show_rows
 from provisiond.cli.provisionctl.session import Session, pass_session
@@ -66,7 +66,9 @@ def install_all(session: Session, plugin: str, wait: bool) -> None:
     packages = missing(session, plugin)
     if not packages:
         click.echo("everything is installed")
-    follow(session, works(packages, lambda each: session.client.packages.install(plugin, each)), wait)
+        return
+    operation = session.client.packages.install_all(plugin)
+    follow(session, [Work(plugin, operation, parts=tuple(packages))], wait)
 
 
 def missing(session: Session, plugin: str) -> list[str]:
@@ -130,5 +132,5 @@ def check(session: Session, plugin: str, whole: bool, last: bool, output: Output
     found = session.client.packages.checked(plugin)
     rows: list[Any] = found["files"]
     show_rows(session, output, rows, tuple(rows[0]) if rows else ("name",), "name")
-    if any(row.get("problem") for row in rows):
+    if any(row.get("state") != "ok" for row in rows):
         raise Failure("some links do not work", FAILED)

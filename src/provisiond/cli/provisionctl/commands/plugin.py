@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import click
@@ -30,6 +31,8 @@ AUTHORS: Final = (
     "promote",
     "publish",
 )
+VERSION = click.option("--version", help="This version instead of the greatest.")
+REPOSITORY = click.option("--repository", metavar="NAME", help="From this repository.")
 INSTALLED = click.argument("ids", metavar="ID...", nargs=-1, required=True, shell_complete=names.plugin)
 Rows = Mapping[str, Mapping[str, Any]]
 
@@ -129,11 +132,14 @@ def show(session: Session, plugin_id: str, output: Output) -> None:
 
 @plugin.command()
 @click.argument("ids", metavar="ID...", nargs=-1, required=True, shell_complete=names.offered_plugin)
+@VERSION
+@REPOSITORY
 @wait_option
 @pass_session
-def install(session: Session, ids: Sequence[str], wait: bool) -> None:
+def install(session: Session, ids: Sequence[str], version: str | None, repository: str | None, wait: bool) -> None:
     """Install plugins that the repositories offer."""
-    follow(session, works(ids, session.client.plugins.install), wait)
+    install_one = partial(session.client.plugins.install, version=version, repository=repository)
+    follow(session, works(ids, install_one), wait)
 
 
 @plugin.command()
@@ -157,6 +163,28 @@ def upgrade(session: Session, ids: Sequence[str], all_of_them: bool, wait: bool)
 def works(ids: Sequence[str], begin: Callable[[str], Any]) -> list[Work]:
     """Begin work on each id."""
     return [begun(each, lambda each=each: begin(each)) for each in dict.fromkeys(ids)]  # type: ignore[misc]
+
+
+@plugin.command()
+@click.argument("plugin_id", metavar="ID", shell_complete=names.plugin)
+@VERSION
+@REPOSITORY
+@wait_option
+@pass_session
+def downgrade(session: Session, plugin_id: str, version: str | None, repository: str | None, wait: bool) -> None:
+    """Go back to a lower version of a plugin; without --version to the next lower one."""
+    go_back = partial(session.client.plugins.downgrade, version=version, repository=repository)
+    follow(session, works([plugin_id], go_back), wait)
+
+
+@plugin.command()
+@click.argument("plugin_id", metavar="[ID]", required=False, shell_complete=names.offered_plugin)
+@output_options
+@pass_session
+def versions(session: Session, plugin_id: str | None, output: Output) -> None:
+    """List the versions of plugins that can be installed."""
+    rows = [{"id": name, **row} for name, row in session.client.plugins.versions().items() if plugin_id in (None, name)]
+    show_rows(session, output, rows, tuple(rows[0]) if rows else ("id",))
 
 
 @plugin.command()
