@@ -41,6 +41,7 @@ from provisiond.provisioning.parameters import Parameters
 from provisiond.provisioning.source_watch import SourceWatch
 from provisiond.provisioning.threads import ThreadRunner
 from provisiond.settings import Settings
+from provisiond.sip.digest import Credentials
 from provisiond.store.configs import ConfigStore
 from provisiond.store.database import Database
 from provisiond.store.devices import DeviceStore
@@ -48,6 +49,11 @@ from provisiond.store.facts import FactStore, ParameterStore, TenantStore
 from provisiond.store.feed import ChangeFeed
 from provisiond.store.operations import OperationStore
 from provisiond.store.tokens import TokenStore
+from provisiond.sync.ami import Ami, AmiNotifier, AmiPlace
+from provisiond.sync.ami_connection import AmiUser
+from provisiond.sync.http_action import HttpActions
+from provisiond.sync.reaching import Reaching, SipRoute
+from provisiond.sync.sip_sending import SipSending
 
 log = Logger()
 P = ParamSpec("P")
@@ -239,6 +245,22 @@ def _host_packages(settings: Settings, reactor: Any, state: Path, archives: _Arc
     )
 
 
+def _reaching(settings: Settings, reactor: Any) -> Reaching:
+    way, sip, asterisk = settings.general.sync, settings.sip_sync, settings.asterisk_ami
+    ami = None
+    if way == "asterisk_ami":
+        user = AmiUser(asterisk.username, asterisk.password, challenge=asterisk.login == "md5")
+        place = AmiPlace(host=asterisk.host, port=asterisk.port, user=user, tls=asterisk.tls)
+        ami = AmiNotifier(Ami(reactor, place), asterisk.channel)
+    credentials = Credentials(sip.username, sip.password or "") if sip.username else None
+    return Reaching(
+        sip=SipSending(reactor, verify=sip.verify_certificates) if way == "sip" else None,
+        route=SipRoute(transport=sip.transport, port=sip.effective_port, proxy=sip.proxy, credentials=credentials),
+        ami=ami,
+        http=HttpActions(reactor),
+    )
+
+
 def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
     """Return the server's objects, put together.
 
@@ -278,6 +300,7 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
             packages=archives.firmware,
             host_packages=lambda plugins, operations: host_packages.made(plugins, operations, threads),
             file_inspection=archives.inspection,
+            notifier=_reaching(settings, reactor),
             background_limit=max(1, settings.plugins.workers - 1),
             parameter_defaults={"plugin_server": settings.general.plugin_server},
             keys_in_urls=settings.general.provisioning_key_in_urls,

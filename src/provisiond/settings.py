@@ -125,6 +125,7 @@ class GeneralSettings(Section):
     repository_keys: list[Annotated[str, AfterValidator(_public_key)]] = []
     cache_plugin: bool = True
     firmware_mirror: Annotated[str, AfterValidator(_mirror)] | None = None
+    sync: Literal["sip", "asterisk_ami", "none"] = "sip"
     base_raw_config: dict[str, Any] = {}
     advertised_ip: Annotated[str, AfterValidator(_ipv4)] | None = None
     advertised_http_url: HttpUrl | None = None
@@ -203,6 +204,34 @@ def _command(value: str) -> str:
     return value
 
 
+class SipSyncSettings(Section):
+    """Section ``sip_sync``: the NOTIFY that provisiond sends itself."""
+
+    transport: Literal["udp", "tcp", "tls"] = "udp"
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    proxy: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]+$")] | None = None
+    username: str | None = None
+    password: str | None = None
+    verify_certificates: bool = False
+
+    @property
+    def effective_port(self) -> int:
+        """Where phones, or the proxy, listen."""
+        return self.port or (5061 if self.transport == "tls" else 5060)
+
+
+class AsteriskAmiSettings(Section):
+    """Section ``asterisk_ami``: the manager interface that notifies phones when ``general.sync`` says so."""
+
+    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]+$")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 5038
+    username: str = ""
+    password: str = ""
+    tls: bool = False
+    login: Literal["md5", "plain"] = "md5"
+    channel: Literal["pjsip", "sip"] = "pjsip"
+
+
 class PackageSettings(Section):
     """Section ``packages``: limits on downloads, and the package repositories."""
 
@@ -236,6 +265,8 @@ class Settings(Section):
     database: DatabaseSettings = DatabaseSettings()
     plugins: PluginSettings = PluginSettings()
     packages: PackageSettings = PackageSettings()
+    sip_sync: SipSyncSettings = SipSyncSettings()
+    asterisk_ami: AsteriskAmiSettings = AsteriskAmiSettings()
     log: LogSettings = LogSettings()
 
     @property

@@ -82,6 +82,9 @@ def verdict(files: FileSet, fetches: Mapping[str, Fetch]) -> tuple[str, tuple[st
     old = tuple(name for name, file in files.files.items() if name in fetches and fetches[name].file.etag != file.etag)
     if old:
         return FALSE, old
-    triggers = [name for name, file in files.files.items() if file.trigger]
-    telling = triggers or list(files.files)
-    return (TRUE if any(name in fetches for name in telling) else UNKNOWN), ()
+    return (TRUE if any(name in fetches for name in telling_files(files)) else UNKNOWN), ()
+
+
+def telling_files(files: FileSet) -> tuple[str, ...]:
+    """Return the names of the files whose fetch tells that a phone follows: its trigger files, else any."""
+    return tuple(name for name, file in files.files.items() if file.trigger) or tuple(files.files)

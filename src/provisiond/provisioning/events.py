@@ -40,6 +40,18 @@ class DeviceConfigured:
 
 
 @frozen
+class DeviceSynchronized:
+    """A phone that was told to fetch got on: ``sent``, ``answered``, ``fetched``, or ``failed``.
+
+    :param sentence: what it answered, which file it fetched, or why it failed.
+    """
+
+    device_id: str
+    step: str
+    sentence: str
+
+
+@frozen
 class ConfigChanged:
     """A config was created, replaced or deleted."""
 
@@ -84,7 +96,14 @@ class PluginProblemSeen:
 
 
 Event = (
-    DeviceSeen | DeviceChanged | DeviceConfigured | ConfigChanged | OperationChanged | PluginChanged | PluginProblemSeen
+    DeviceSeen
+    | DeviceChanged
+    | DeviceConfigured
+    | DeviceSynchronized
+    | ConfigChanged
+    | OperationChanged
+    | PluginChanged
+    | PluginProblemSeen
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from attrs import frozen
@@ -46,10 +46,24 @@ class Fetches:
         self._clock = clock
         self._noted: dict[str, dict[str, Fetch]] = {}
         self._planned: Any = None
+        self._expected: dict[str, Callable[[Fetch], None]] = {}
+
+    def expect(self, device_id: str, told: Callable[[Fetch], None] | None) -> None:
+        """Tell of everything that a phone fetches from now on, until None takes its place.
+
+        :param told: called at once with each fetch; must neither wait nor raise.
+        """
+        if told is None:
+            self._expected.pop(device_id, None)
+        else:
+            self._expected[device_id] = told
 
     def note(self, device_id: str, file: RenderedFile, secrets: Iterable[str] = ()) -> None:
         """Note that the phone got this file now."""
-        self._noted.setdefault(device_id, {})[file.name] = Fetch(self._clock.seconds(), file, tuple(secrets))
+        fetch = Fetch(self._clock.seconds(), file, tuple(secrets))
+        self._noted.setdefault(device_id, {})[file.name] = fetch
+        if device_id in self._expected:
+            self._expected[device_id](fetch)
         if self._planned is None:
             self._planned = self._clock.callLater(INTERVAL, self._flush_now)
 
@@ -65,6 +79,7 @@ class Fetches:
 
     def forget(self, device_id: str) -> None:
         """Forget a device that was deleted."""
+        self._expected.pop(device_id, None)
         self._noted.pop(device_id, None)
         self._files.drop(device_id)
 

@@ -47,6 +47,8 @@ from provisiond.provisioning.rendered_files import DEFAULT_LIMIT, RenderedFiles
 from provisiond.provisioning.rendering import Rendering
 from provisiond.provisioning.serial import Serial
 from provisiond.provisioning.sightings import Sightings
+from provisiond.provisioning.sync_steps import SyncSteps
+from provisiond.provisioning.sync_waves import Waves
 from provisiond.provisioning.synchronization import Notifier, Synchronization
 from provisiond.provisioning.tenants import StoredTenants, Tenants
 from provisiond.provisioning.tokens import WORK_FACTOR, StoredTokens, Tokens
@@ -213,6 +215,8 @@ class House:
             rendering=self.rendering,
             operations=self.operations,
             notifier=around.notifier,
+            steps=SyncSteps(self.fetches, self.events, clock),
+            waves=Waves(clock),
         )
         self._following = Following(
             feed=stores.feed,

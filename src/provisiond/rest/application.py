@@ -24,6 +24,7 @@ from provisiond.rest.plugins import PluginResources
 from provisiond.rest.routing import Router
 from provisiond.rest.server import ServerResources
 from provisiond.rest.site import ApiSite
+from provisiond.rest.synchronization import SynchronizationResources
 from provisiond.rest.tenants import TenantResources
 from provisiond.rest.tokens import TokenResources
 
@@ -40,6 +41,7 @@ def routed(house: House, journal: Journal, metrics: Metrics, clock: Any) -> Rout
     router.add(PackageResources(house.packages))
     router.add(PackageFileResources(house.package_files))
     router.add(InspectionResources(house.inspection, house.currencies, house.devices, journal))
+    router.add(SynchronizationResources(house.synchronization))
     router.add(BulkResources(house.bulk))
     router.add(TokenResources(house.tokens))
     router.add(TenantResources(house.tenants))

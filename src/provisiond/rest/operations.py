@@ -19,6 +19,7 @@ PATHS = (
     "/pg_mgr/install/downgrade",
     "/pg_mgr/install/update",
     "/dev_mgr/synchronize",
+    "/dev_mgr/synchronize_many",
     "/pg_mgr/plugins/<plugin>/install/install",
     "/pg_mgr/plugins/<plugin>/install/upgrade",
     "/pg_mgr/plugins/<plugin>/install/install_all",

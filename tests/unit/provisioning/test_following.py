@@ -5,11 +5,9 @@ import json
 import pytest
 from tests.support.provisioning import PLUGIN, World, aastra, begin, run, sip
 
-from provisiond.errors import NotFound
 from provisiond.model.config import Config
 from provisiond.model.device import Device
 from provisiond.provisioning.following import MAX_CATCH_UP
-from provisiond.sdk import NotSupported, SipNotify
 from provisiond.store.facts import Tenant
 from provisiond.store.feed import Change
 
@@ -160,51 +158,6 @@ def test_a_long_absence_looks_at_every_device(world):
     world.host.touch(PLUGIN)
     world.restart()
     assert not world.house.directory.get(device.id).configured
-
-
-class Phones:
-    """Reaches every phone."""
-
-    def __init__(self) -> None:
-        self.told: list[tuple[str, object]] = []
-
-    async def perform(self, device, action) -> None:
-        self.told.append((device.id, action))
-
-
-class TestSynchronization:
-    PATH = "/dev_mgr/synchronize"
-
-    def synchronized(self, world, device):
-        operation = run(world.house.synchronization.start(device.id, world.scope))
-        return run(world.house.operations.get(self.PATH, operation.id))
-
-    def test_a_configured_device_is_told(self, make_world):
-        phones = Phones()
-        world = make_world(notifier=phones)
-        device = world.device()
-        assert self.synchronized(world, device).progress == "success"
-        assert phones.told == [(device.id, SipNotify("check-sync"))]
-
-    @pytest.mark.parametrize(
-        ("members", "action", "reason"),
-        [
-            ({"plugin": None}, None, "the device is not configured: no plugin serves this device"),
-            ({}, NotSupported("this phone cannot be told"), "this phone cannot be told"),
-        ],
-    )
-    def test_what_cannot_be_told_ends_with_the_reason(self, make_world, members, action, reason):
-        world = make_world(notifier=Phones())
-        world.host.action = action or world.host.action
-        ended = self.synchronized(world, world.device(**members))
-        assert (ended.progress, ended.error) == ("fail", reason)
-
-    def test_without_a_way_to_phones_it_fails(self, world):
-        assert self.synchronized(world, world.device()).error == "this server has no way to reach phones"
-
-    def test_unknown_devices_are_refused(self, world):
-        with pytest.raises(NotFound):
-            run(world.house.synchronization.start("ghost", world.scope))
 
 
 def test_documents_that_others_wrote_come_out_as_they_are(world, other):

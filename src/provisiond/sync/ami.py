@@ -1,0 +1,166 @@
+"""Asterisk's manager interface as a way to phones: connected when needed, with back-off, a bounded queue and one place.
+
+Source: Asterisk documentation of the actions PJSIPNotify, SIPnotify and Command; chan-sccp's SCCPDeviceRestart.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from attrs import frozen
+from twisted.internet.defer import DeferredLock
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.protocol import Factory
+from twisted.internet.ssl import optionsForClientTLS
+from twisted.logger import Logger
+
+from provisiond.errors import InvalidInput, Unavailable
+from provisiond.sdk import SccpReset, SipNotify
+from provisiond.sync.ami_connection import AmiConnection, AmiUser, Lines
+from provisiond.sync.ami_messages import AmiMessage
+
+log = Logger()
+MAX_WAITING: Final = 1_000
+FIRST_PAUSE: Final = 1.0
+LONGEST_PAUSE: Final = 60.0
+
+
+@frozen(kw_only=True)
+class AmiPlace:
+    """Where Asterisk's manager interface is.
+
+    :param port: usually 5038, or 5039 with TLS.
+    """
+
+    host: str
+    port: int
+    user: AmiUser
+    tls: bool = False
+
+
+class Ami:
+    """Performs actions one after another; reconnects by itself, at most once in a pause that grows to a minute.
+
+    :param reactor: TCP, names and time.
+    """
+
+    def __init__(self, reactor: Any, place: AmiPlace, *, max_waiting: int = MAX_WAITING) -> None:
+        self._reactor = reactor
+        self._place = place
+        self._turn = DeferredLock()
+        self._max_waiting = max_waiting
+        self._connection: AmiConnection | None = None
+        self._pause = 0.0
+        self._not_before = 0.0
+        self._reason = ""
+
+    async def perform(self, lines: Lines) -> AmiMessage:
+        """Send an action and return its response.
+
+        :raises Unavailable: when Asterisk cannot be reached, or too many actions wait already.
+        """
+        if len(self._turn.waiting) >= self._max_waiting:
+            raise Unavailable("too many requests wait for Asterisk's manager interface")
+        async with self._turn:
+            connection = await self._connected()
+            return await connection.act(lines)
+
+    async def stop(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.close()
+
+    async def _connected(self) -> AmiConnection:
+        if self._connection is not None and not self._connection.lost:
+            return self._connection
+        now = self._reactor.seconds()
+        if now < self._not_before:
+            wait = self._not_before - now
+            raise Unavailable(f"{self._reason}; the next attempt is in {wait:.0f} seconds")
+        try:
+            self._connection = await self._opened()
+        except Unavailable as problem:
+            self._pause = min(LONGEST_PAUSE, max(FIRST_PAUSE, 2 * self._pause))
+            self._not_before, self._reason = self._reactor.seconds() + self._pause, problem.sentence
+            raise
+        self._pause = 0.0
+        return self._connection
+
+    async def _opened(self) -> AmiConnection:
+        place = self._place
+        endpoint: Any = HostnameEndpoint(self._reactor, place.host, place.port, timeout=10)
+        if place.tls:
+            endpoint = wrapClientTLS(optionsForClientTLS(place.host), endpoint)
+        factory = Factory.forProtocol(lambda: AmiConnection(self._reactor))
+        try:
+            connection: AmiConnection = await endpoint.connect(factory)
+        except Exception as error:
+            raise Unavailable("Asterisk's manager interface cannot be reached") from error
+        try:
+            await connection.login(place.user)
+        except Unavailable:
+            connection.close()
+            raise
+        log.info("connected to Asterisk's manager interface")
+        return connection
+
+
+def _variables(action: SipNotify) -> list[tuple[str, str]]:
+    return [("Variable", f"Event={action.event}")]
+
+
+class AmiNotifier:
+    """Has Asterisk notify its phones.
+
+    :param channel: ``pjsip`` or ``sip``, the driver that the phones register with.
+    """
+
+    def __init__(self, ami: Ami, channel: str) -> None:
+        self._ami = ami
+        self._channel = channel
+
+    async def notify(self, address: str | None, account: str | None, action: SipNotify) -> str:
+        """Send a NOTIFY to an account, else to an address; return what came of it.
+
+        :raises Unavailable: with what Asterisk says when it refuses.
+        """
+        if self._channel == "sip":
+            peer = account or address
+            if peer is None:
+                raise Unavailable("the device has neither an account nor an address")
+            lines = [("Action", "SIPnotify"), ("Channel", f"SIP/{peer}"), *_variables(action)]
+        elif account:
+            lines = [("Action", "PJSIPNotify"), ("Endpoint", account), *_variables(action)]
+        elif address:
+            host = f"[{address}]" if ":" in address else address
+            lines = [("Action", "PJSIPNotify"), ("URI", f"sip:anonymous@{host}"), *_variables(action)]
+        else:
+            raise Unavailable("the device has neither an account nor an address")
+        return _said(await self._performed(lines))
+
+    async def reset(self, action: SccpReset) -> str:
+        """Restart or reset an SCCP phone; return what came of it.
+
+        :raises Unavailable: with what Asterisk says when it refuses.
+        """
+        kind = "restart" if action.restart else "reset"
+        if not action.device_name.isalnum():
+            raise InvalidInput("the plugin's SCCP reset names no valid device")
+        lines = [("Action", "SCCPDeviceRestart"), ("Devicename", action.device_name), ("Type", kind)]
+        answer = await self._performed(lines)
+        if not answer.succeeded and "invalid/unknown command" in answer.get("Message").lower():
+            answer = await self._performed([("Action", "Command"), ("Command", f"sccp {kind} {action.device_name}")])
+        return _said(answer)
+
+    async def _performed(self, lines: Lines) -> AmiMessage:
+        try:
+            return await self._ami.perform(lines)
+        except ValueError as error:
+            raise InvalidInput("the account or the event holds a line break") from error
+
+
+def _said(answer: AmiMessage) -> str:
+    message = " ".join(answer.get("Message").split())[:200]
+    if not answer.succeeded:
+        raise Unavailable(f"Asterisk refused: {message or 'no reason given'}")
+    return f"Asterisk answered: {message or 'done'}"

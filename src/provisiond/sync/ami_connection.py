@@ -1,0 +1,138 @@
+"""One connection to Asterisk's manager interface: greeting, login, actions and their responses by ActionID."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from provisiond.errors import Unavailable
+from provisiond.sync.ami_messages import AmiMessage, AmiStream, challenge_key, encoded
+
+log = Logger()
+ANSWER_SECONDS: Final = 10.0
+Lines = Sequence[tuple[str, str]]
+
+
+@frozen
+class AmiUser:
+    """Who logs in.
+
+    :param challenge: True for the MD5 challenge, False sends the password as it is.
+    """
+
+    name: str
+    secret: str
+    challenge: bool = True
+
+    def __repr__(self) -> str:
+        """Leave the secret out."""
+        return f"AmiUser({self.name!r})"
+
+
+class AmiConnection(Protocol):
+    """Speaks to Asterisk; once it is lost every action that waits fails.
+
+    :param clock: Twisted's clock.
+    """
+
+    def __init__(self, clock: Any, seconds: float = ANSWER_SECONDS) -> None:
+        self.greeted: Deferred[None] = Deferred()
+        self.lost = False
+        self._clock = clock
+        self._seconds = seconds
+        self._stream = AmiStream()
+        self._waiting: dict[str, Deferred[AmiMessage]] = {}
+        self._number = 0
+
+    def connectionMade(self) -> None:  # noqa: N802
+        self.greeted.addTimeout(self._seconds, self._clock)
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        before = self._stream.greeting
+        try:
+            for message in self._stream.feed(data):
+                self._take(message)
+        except Unavailable as problem:
+            self._fail(problem)
+            self.close()
+            return
+        if before is None and self._stream.greeting is not None and not self.greeted.called:
+            self.greeted.callback(None)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802
+        self._fail(Unavailable("Asterisk's manager interface closed the connection"))
+
+    async def login(self, user: AmiUser) -> None:
+        """Log in, once.
+
+        :raises Unavailable: when Asterisk does not greet, refuses, or does not answer.
+        """
+        try:
+            await self.greeted
+        except Unavailable:
+            raise
+        except Exception:
+            raise Unavailable("Asterisk's manager interface does not greet") from None
+        secret: tuple[tuple[str, str], ...] = (("Secret", user.secret),)
+        if user.challenge:
+            answer = await self.act([("Action", "Challenge"), ("AuthType", "MD5")])
+            challenge = answer.get("Challenge")
+            if not answer.succeeded or not challenge:
+                raise Unavailable("Asterisk's manager interface gives no login challenge")
+            secret = (("AuthType", "MD5"), ("Key", challenge_key(challenge, user.secret)))
+        answer = await self.act([("Action", "Login"), ("Username", user.name), *secret, ("Events", "off")])
+        if not answer.succeeded:
+            raise Unavailable("Asterisk's manager interface refuses the login: check user and password in manager.conf")
+
+    def act(self, lines: Lines) -> Deferred[AmiMessage]:
+        """Send an action; fires with its response, or fails with the reason.
+
+        :param lines: keys and values without ActionID, ``Action`` first.
+        """
+        if self.lost:
+            waiting: Deferred[AmiMessage] = Deferred()
+            waiting.errback(Unavailable("Asterisk's manager interface is not connected"))
+            return waiting
+        self._number += 1
+        key = f"provisiond-{self._number}"
+        data = encoded([lines[0], ("ActionID", key), *lines[1:]])
+        waiting = Deferred(lambda _: self._forget(key))
+        self._waiting[key] = waiting
+        transport: Any = self.transport
+        transport.write(data)
+        waiting.addTimeout(self._seconds, self._clock, onTimeoutCancel=_no_answer)
+        return waiting
+
+    def close(self) -> None:
+        """End the connection at once."""
+        transport: Any = self.transport
+        if transport is not None:
+            transport.abortConnection()
+
+    def _take(self, message: AmiMessage) -> None:
+        if not message.get("Response"):
+            return
+        waiting = self._waiting.pop(message.get("ActionID"), None)
+        if waiting is not None:
+            waiting.callback(message)
+
+    def _forget(self, key: str) -> None:
+        self._waiting.pop(key, None)
+
+    def _fail(self, problem: Unavailable) -> None:
+        self.lost = True
+        if not self.greeted.called:
+            self.greeted.errback(problem)
+        waiting, self._waiting = self._waiting, {}
+        for each in waiting.values():
+            each.errback(problem)
+
+
+def _no_answer(_: Any, seconds: float) -> Any:
+    raise Unavailable(f"Asterisk's manager interface did not answer within {seconds:g} seconds")
