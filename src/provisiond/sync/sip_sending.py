@@ -124,6 +124,13 @@ class _Datagrams(DatagramProtocol):
             self.exchange.received(message)
 
     def connectionRefused(self) -> None:  # noqa: N802
+        self._refused()
+
+    def stopProtocol(self) -> None:  # noqa: N802
+        # Twisted's epoll reactor takes the answer "port unreachable" for the end of the socket.
+        self._refused()
+
+    def _refused(self) -> None:
         if self.exchange is not None:
             self.exchange.failed("the phone refuses SIP: nothing listens on that port")
 
@@ -165,7 +172,7 @@ class _Stream(StreamProtocol):
     def close(self) -> None:
         transport: Any = self.transport
         if transport is not None:
-            transport.abortConnection()
+            transport.loseConnection()
 
 
 class SipSending:
