@@ -165,9 +165,10 @@ class TestActions:
         reached: list[str] = []
 
         class Phones:
-            async def perform(self, device: Any, action: Any) -> None:
+            async def perform(self, device: Any, action: Any, raw_config: Any) -> str:
                 await world.host.gate()
                 reached.append(device.id)
+                return "reached"
 
         world = World(tmp_path, notifier=Phones())
         world.start()

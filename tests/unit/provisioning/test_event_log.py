@@ -29,6 +29,7 @@ def test_every_kind_has_a_name() -> None:
         "device_seen",
         "device_changed",
         "device_configured",
+        "device_synchronized",
         "config_changed",
         "operation_changed",
         "plugin_changed",
