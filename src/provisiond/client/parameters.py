@@ -17,6 +17,12 @@ def parameters_of(answer: Answer) -> list[Parameter]:
     ]
 
 
+def value_of(answer: Answer) -> Any:
+    """Return the value that an answer tells of a parameter."""
+    found = checked(answer).member("param")
+    return found.get("value") if isinstance(found, dict) else None
+
+
 class Parameters(Resource[Way]):
     """Parameters that can be changed while the server runs."""
 
@@ -32,8 +38,7 @@ class Parameters(Resource[Way]):
         :raises NotFound: when there is no such parameter.
         """
         answer = yield Request(method="GET", path="/configure" + path(name))
-        found = checked(answer).member("param")
-        return found.get("value") if isinstance(found, dict) else None
+        return value_of(answer)
 
     @Asked
     def set(self, name: str, value: Any) -> Conversation[None]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from provisiond.client.faces import Asked, Resource, Way
 from provisiond.client.messages import Conversation, Request, checked, path
 from provisiond.client.operations import begun
-from provisiond.client.parameters import parameters_of
+from provisiond.client.parameters import parameters_of, value_of
 from provisiond.client.values import Operation, Parameter
 
 MANAGER: Final = "/pg_mgr"
@@ -130,6 +130,15 @@ class Plugins(Resource[Way]):
         """
         answer = yield Request(method="GET", path=f"{MANAGER}/plugins" + path(plugin_id, "configure"))
         return parameters_of(answer)
+
+    @Asked
+    def parameter(self, plugin_id: str, name: str) -> Conversation[Any]:
+        """Return the value of a parameter of a plugin; None when it is unset.
+
+        :raises NotFound: when the plugin is not loaded, or has no such parameter.
+        """
+        answer = yield Request(method="GET", path=f"{MANAGER}/plugins" + path(plugin_id, "configure", name))
+        return value_of(answer)
 
     @Asked
     def set_parameter(self, plugin_id: str, name: str, value: Any) -> Conversation[None]:

@@ -65,6 +65,7 @@ param get provisioning_key
 param set provisioning_key 12345678
 param set --json NAT 1
 param list --plugin acme-1.0
+param get --plugin acme-1.0 user
 param set --plugin acme-1.0 user x
 token create t --acl provd.status.read
 token list

@@ -395,6 +395,13 @@ CASES = [
         [NAT],
     ),
     Case(
+        "plugins.parameter",
+        lambda c: c.plugins.parameter("p", "user"),
+        "GET /pg_mgr/plugins/p/configure/user",
+        told({"param": {"value": "x"}}),
+        "x",
+    ),
+    Case(
         "plugins.set_parameter",
         lambda c: c.plugins.set_parameter("p", "user", None),
         "PUT /pg_mgr/plugins/p/configure/user",

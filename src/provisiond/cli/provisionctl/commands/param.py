@@ -9,7 +9,6 @@ import click
 from attrs import asdict
 
 from provisiond.cli.provisionctl import names
-from provisiond.cli.provisionctl.failures import NOT_FOUND, Failure
 from provisiond.cli.provisionctl.output import Output, cell, output_options, show_rows
 from provisiond.cli.provisionctl.session import Session, pass_session
 from provisiond.client.values import Parameter
@@ -50,14 +49,8 @@ def list_parameters(session: Session, plugin: str | None, output: Output) -> Non
 @pass_session
 def get_parameter(session: Session, name: str, plugin: str | None) -> None:
     """Write the value of a parameter; nothing when it is unset."""
-    value: Any = None
-    if plugin is None:
-        value = session.client.parameters.get(name)
-    else:
-        found = {each.name: each.value for each in parameters(session, plugin)}
-        if name not in found:
-            raise Failure(f'the plugin has no parameter "{name}"', NOT_FOUND)
-        value = found[name]
+    client = session.client
+    value: Any = client.parameters.get(name) if plugin is None else client.plugins.parameter(plugin, name)
     if value is not None:
         click.echo(cell(value))
 
