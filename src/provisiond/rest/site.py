@@ -22,6 +22,7 @@ class BoundedRequest(Request):
 
     body_too_large = False
     _received = 0
+    _content_types: list[bytes] | None = None
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
         """Keep a piece of the body unless it is too much."""
@@ -36,7 +37,16 @@ class BoundedRequest(Request):
         if path[:7].lower() == b"http://":
             _, slash, rest = path[7:].partition(b"/")
             path = slash + rest or b"/"
+        # Without a type nobody parses the body as a form: no resource takes one, and a large one stops everything.
+        self._content_types = self.requestHeaders.getRawHeaders(b"content-type")
+        self.requestHeaders.removeHeader(b"content-type")
         super().requestReceived(command, b"/*" if path == b"*" else path, version)  # type: ignore[no-untyped-call]
+
+    def process(self) -> None:
+        """Go on to the resource, with the type of the body back in its place."""
+        if self._content_types is not None:
+            self.requestHeaders.setRawHeaders(b"content-type", self._content_types)
+        super().process()  # type: ignore[no-untyped-call]
 
     def processingFailed(self, reason: Failure) -> None:  # noqa: N802
         """Answer what nobody foresaw: a reference to the log, and nothing else."""
