@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from twisted.internet.defer import Deferred
@@ -22,7 +22,7 @@ class BoundedRequest(Request):
 
     body_too_large = False
     _received = 0
-    _content_types: list[bytes] | None = None
+    _content_types: Sequence[bytes] | None = None
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
         """Keep a piece of the body unless it is too much."""
