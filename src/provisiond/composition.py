@@ -12,6 +12,7 @@ from attrs import evolve, frozen
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
+from provisiond.authservice.service import AuthService, auth_service
 from provisiond.identification.extract import Identifier
 from provisiond.identification.knowledge import Knowledge
 from provisiond.identification.values import Protocol
@@ -40,7 +41,7 @@ from provisiond.provisioning.house import House, Stores, Surroundings
 from provisiond.provisioning.parameters import Parameters
 from provisiond.provisioning.source_watch import SourceWatch
 from provisiond.provisioning.threads import ThreadRunner
-from provisiond.settings import Settings
+from provisiond.settings import AuthSettings, Settings
 from provisiond.sip.digest import Credentials
 from provisiond.store.configs import ConfigStore
 from provisiond.store.database import Database
@@ -261,6 +262,12 @@ def _reaching(settings: Settings, reactor: Any) -> Reaching:
     )
 
 
+def _auth_service(auth: AuthSettings, reactor: Any) -> AuthService | None:
+    if auth.url is None:
+        return None
+    return auth_service(reactor, auth.url, timeout=auth.timeout, ca_file=auth.ca_file)
+
+
 def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
     """Return the server's objects, put together.
 
@@ -304,6 +311,9 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
             background_limit=max(1, settings.plugins.workers - 1),
             parameter_defaults={"plugin_server": settings.general.plugin_server},
             keys_in_urls=settings.general.provisioning_key_in_urls,
+            auth_service=_auth_service(settings.rest_api.auth, reactor),
+            auth_seconds=settings.rest_api.auth.cache_seconds,
+            master_tenant=settings.rest_api.auth.master_tenant,
         ),
     )
     late.parameters = house.parameters

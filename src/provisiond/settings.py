@@ -8,6 +8,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -61,6 +62,12 @@ def _udp_address(value: str) -> str:
 def _network(value: str) -> str:
     ip_network(value, strict=False)
     return value
+
+
+def _uuid(value: str) -> str:
+    if str(UUID(value)) != value.lower():
+        raise ValueError(f"{value!r} is not a UUID")
+    return value.lower()
 
 
 def _ipv4(value: str) -> str:
@@ -144,11 +151,22 @@ class GeneralSettings(Section):
         return self
 
 
+class AuthSettings(Section):
+    """Section ``rest_api.auth``: an authentication service besides the server's own tokens."""
+
+    url: HttpUrl | None = None
+    timeout: Annotated[float, Field(ge=0.1, le=30)] = 3.0
+    cache_seconds: Annotated[float, Field(ge=0, le=300)] = 10.0
+    ca_file: Directory | None = None
+    master_tenant: Annotated[str, AfterValidator(_uuid)] | None = None
+
+
 class RestApiSettings(Section):
     """Section ``rest_api``."""
 
     listen: Endpoint = "tcp:8666:interface=127.0.0.1"
     max_body: Annotated[int, Field(ge=1024, le=1024 * MEBIBYTE)] = 16 * MEBIBYTE
+    auth: AuthSettings = AuthSettings()
 
 
 class HttpSettings(Section):

@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
+from provisiond.errors import StartProblem
 from provisiond.identification.extract import Identifier
 from provisiond.plugins.problems import Problem
 from provisiond.provisioning.bulk import Bulk
@@ -27,6 +28,7 @@ from provisiond.provisioning.following import EVERY_KIND, Feed, Following
 from provisiond.provisioning.host_packages import HostPackages
 from provisiond.provisioning.inspection import Inspection
 from provisiond.provisioning.operations import Operations, StoredOperations
+from provisiond.provisioning.outside_tokens import OutsideTokens, Service
 from provisiond.provisioning.package_files import FileInspection, PackageFiles
 from provisiond.provisioning.packages import Packages, PackageService
 from provisiond.provisioning.parameters import Parameters
@@ -80,6 +82,8 @@ class Surroundings:
     :param keys_in_urls: True when phones' URLs carry their tenant's provisioning key.
     :param rendered_limit: bytes of rendered files kept in memory.
     :param background_limit: devices rendered at a time in the background.
+    :param auth_service: vouches for tokens that are not ours, or None; its word counts for ``auth_seconds``.
+    :param master_tenant: uuid of the master tenant; by default a random one, made at the first start.
     :param followed: kinds of objects that other processes may write.
     :param notifier: reaches phones, or None.
     :param packages: firmware and languages of plugins, or None.
@@ -104,6 +108,9 @@ class Surroundings:
     background_limit: int = 1
     followed: Collection[str] = EVERY_KIND
     token_work_factor: int = WORK_FACTOR
+    auth_service: Service | None = None
+    auth_seconds: float = 10.0
+    master_tenant: str | None = None
 
 
 class House:
@@ -124,6 +131,8 @@ class House:
         self.tenants = Tenants(stores.tenants, stores.facts)
         self.parameters = Parameters(stores.parameters, around.parameter_defaults)
         self.tokens = Tokens(stores.tokens, threads, clock, around.token_work_factor)
+        service = around.auth_service
+        self.outside = OutsideTokens(service, self.tenants, clock, around.auth_seconds) if service else None
         self.operations = Operations(stores.operations, clock, self.events)
         self.tree = ConfigTree(stores.configs)
         self.flattening = Flattening(self.tree, around.base, self.parameters.key_of if around.keys_in_urls else None)
@@ -249,7 +258,10 @@ class House:
         :return: the file with the administrator's token when this start made it, else None.
         :raises StartProblem: when the token cannot be written.
         """
-        await self.tenants.load()
+        wanted = self._around.master_tenant
+        await self.tenants.load(wanted)
+        if wanted not in (None, self.tenants.master):
+            raise StartProblem(f"rest_api.auth.master_tenant is {wanted}, but this database has {self.tenants.master}")
         await self.parameters.load()
         await self.tokens.load()
         await self.operations.load()

@@ -153,6 +153,28 @@ class Tenants:
                 raise InvalidInput("parent_uuid: a tenant cannot come below itself")
             return await self._keep(Tenant(tenant_uuid, above, name))
 
+    async def learn(self, rows: Sequence[tuple[str, str | None, str | None]]) -> None:
+        """Take over tenants of an authentication service: uuid, name, uuid of the tenant above.
+
+        A tenant whose parent nobody knows comes below the master tenant. What is not a UUID is passed over, and so is a
+        parent that would make a circle.
+        """
+        for tenant_uuid, name, parent in rows:
+            if tenant_uuid != self.master and _is_uuid(tenant_uuid):
+                await self._learn_one(tenant_uuid, name, parent, {row[0] for row in rows})
+
+    async def _learn_one(self, tenant_uuid: str, name: str | None, parent: str | None, coming: set[str]) -> None:
+        async with self._serial.holding(_LIST):
+            old = self._tenants.get(tenant_uuid)
+            above = old.parent_uuid if old is not None else self.master
+            if parent is not None and parent not in self.tree(tenant_uuid) and parent in {*self._tenants, *coming}:
+                above = parent if _is_uuid(parent) else above
+            if name is None or not name.isprintable() or len(name) > MAX_NAME:
+                name = old.name if old is not None else None
+            tenant = Tenant(tenant_uuid, above, name)
+            if tenant != old:
+                await self._keep(tenant)
+
     async def delete(self, tenant_uuid: str) -> None:
         """Remove a tenant that has no devices and none below it, with its tokens and its provisioning key.
 
@@ -188,6 +210,13 @@ def _checked(text: str) -> str:
         return str(uuid.UUID(text))
     except ValueError:
         raise InvalidInput("a tenant's uuid must be a UUID") from None
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False
 
 
 def _check_name(name: str | None) -> None:

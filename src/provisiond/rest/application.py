@@ -31,7 +31,8 @@ from provisiond.rest.tokens import TokenResources
 
 def routed(house: House, journal: Journal, metrics: Metrics, clock: Any) -> Router:
     """Return the router with every resource of the API."""
-    router = Router(TokenGate(house.tokens, house.tenants, clock.seconds), metrics)
+    gate = TokenGate(house.tokens, house.tenants, clock.seconds, house.outside)
+    router = Router(gate, metrics)
     router.add(ServerResources(house.parameters, metrics))
     router.add(DeviceResources(house.devices, house.contact, house.synchronization, house.plugins))
     router.add(ConfigResources(house.configs))
@@ -45,7 +46,7 @@ def routed(house: House, journal: Journal, metrics: Metrics, clock: Any) -> Rout
     router.add(BulkResources(house.bulk))
     router.add(TokenResources(house.tokens))
     router.add(TenantResources(house.tenants))
-    router.add(EventResources(house.event_log, clock, house.tokens.is_current))
+    router.add(EventResources(house.event_log, clock, gate.is_current))
     if house.host_packages is not None:
         router.add(HostPackageResources(house.host_packages))
     router.add(DescriptionResources(lambda: router.routes, house.threads))

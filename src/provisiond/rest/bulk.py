@@ -13,8 +13,8 @@ from provisiond.provisioning.bulk import CREATE, LINES, MODES, TABLE, Bulk, Impo
 from provisiond.rest.answers import Answer
 from provisiond.rest.bodies import RowsBody
 from provisiond.rest.devices import recurses
-from provisiond.rest.documents import ImportedRows
 from provisiond.rest.media import accepts
+from provisiond.rest.our_documents import ImportedRows
 from provisiond.rest.problems import HttpProblem
 from provisiond.rest.routing import Call, route
 

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 
 from provisiond.errors import InvalidInput, Unavailable
 from provisiond.provisioning.event_log import KINDS, EventLog, LoggedEvent
+from provisiond.provisioning.holders import Holder
 from provisiond.provisioning.ports import Clock
 from provisiond.provisioning.tenants import Scope
 from provisiond.rest.answers import Answer, encoded, moment
@@ -115,10 +116,12 @@ def _text(event_id: str, row: LoggedEvent) -> bytes:
 class EventResources:
     """Streams of events.
 
-    :param is_current: tells whether the token with this id is neither revoked nor expired.
+    :param is_current: tells whether the token of this holder is neither revoked nor expired.
     """
 
-    def __init__(self, log: EventLog, clock: Clock, is_current: Callable[[str], bool], streams: int = STREAMS) -> None:
+    def __init__(
+        self, log: EventLog, clock: Clock, is_current: Callable[[Holder], bool], streams: int = STREAMS
+    ) -> None:
         self._log = log
         self._clock = clock
         self._is_current = is_current
@@ -150,7 +153,7 @@ class EventResources:
             kinds=kinds,
             scope=call.scope,
             last_id=call.headers.get("last-event-id") or call.query.get("last_event_id") or None,
-            may_go_on=lambda: self._is_current(call.principal.id),
+            may_go_on=lambda: self._is_current(call.principal),
             closed=self._ended,
         )
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

@@ -16,7 +16,7 @@ from provisiond.provisioning.surveys import MAX_SHOWN, Bounds, Survey
 from provisiond.rest.answers import Answer, moment
 from provisiond.rest.bodies import ConfigBody
 from provisiond.rest.devices import recurses
-from provisiond.rest.documents import Behind, DeviceState, DryRun, JournalAnswer, ServedFiles
+from provisiond.rest.our_documents import Behind, DeviceState, DryRun, JournalAnswer, ServedFiles
 from provisiond.rest.routing import Call, acl_word, route
 
 DEVICE: Final = "/dev_mgr/devices/<device_id>"

@@ -16,7 +16,7 @@ from twisted.web.iweb import IRequest
 from twisted.web.server import Request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from provisiond.errors import NotFound, Unauthorized
+from provisiond.errors import NotFound
 from provisiond.metrics import Metrics
 from provisiond.provisioning.holders import Holder
 from provisiond.provisioning.tenants import Scope
@@ -227,11 +227,7 @@ class Router:
         words = {name: acl_word(value) for name, value in arguments.items()}
         words.update({f"{name}_lower": word.lower() for name, word in words.items()})
         names = [name.format_map(_Words(words)) for name in (each.acl, *each.acl_choices)]
-        principal = await self._gate.enter(token_of(request), source_of(request), names[0])
-        scope = self._gate.scope(principal, header(request, "wazo-tenant"))
-        if not principal.may(*(name.replace("{tenant_uuid}", scope.tenant_uuid) for name in names)):
-            raise Unauthorized("Unauthorized")
-        return principal, scope
+        return await self._gate.admit(token_of(request), source_of(request), names, header(request, "wazo-tenant"))
 
     def _not_routed(self, request: IRequest, failure: Any) -> Deferred[None]:
         return _uncancelled(self._refuse(cast(Request, request), failure.value))

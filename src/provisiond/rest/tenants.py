@@ -8,7 +8,7 @@ from provisiond.errors import InvalidInput, NotFound, UnknownReference
 from provisiond.provisioning.tenants import Tenants
 from provisiond.rest.answers import NO_CONTENT, Answer, address
 from provisiond.rest.bodies import Body
-from provisiond.rest.documents import CreatedTenant, TenantAnswer, TenantList
+from provisiond.rest.our_documents import CreatedTenant, TenantAnswer, TenantList
 from provisiond.rest.routing import Call, route
 from provisiond.store.facts import Tenant
 

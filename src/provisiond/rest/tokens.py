@@ -8,7 +8,7 @@ from provisiond.errors import NotFound, UnknownReference
 from provisiond.provisioning.tokens import Tokens
 from provisiond.rest.answers import NO_CONTENT, Answer, address, moment
 from provisiond.rest.bodies import Body
-from provisiond.rest.documents import CreatedToken, TokenAnswer, TokenList
+from provisiond.rest.our_documents import CreatedToken, TokenAnswer, TokenList
 from provisiond.rest.routing import Call, route
 from provisiond.store.tokens import StoredToken
 
