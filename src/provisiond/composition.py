@@ -16,6 +16,10 @@ from provisiond.authservice.service import AuthService, auth_service
 from provisiond.identification.extract import Identifier
 from provisiond.identification.knowledge import Knowledge
 from provisiond.identification.values import Protocol
+from provisiond.legacy.processes import LegacyProcesses
+from provisiond.legacy.recognition import LegacyRecognition
+from provisiond.legacy.registry import FullPluginRegistry
+from provisiond.legacy.telling import environment_of
 from provisiond.metrics import Metrics
 from provisiond.package_composition import Packaging, packaging
 from provisiond.packages.archives import FIRMWARE_LIMITS
@@ -34,11 +38,11 @@ from provisiond.phones.pipeline import Pipeline
 from provisiond.phones.request_lines import RequestLines
 from provisiond.phones.uploads import Uploads
 from provisiond.plugins.pool import WorkerPool
-from provisiond.plugins.registry import PluginRegistry
 from provisiond.plugins.working_copies import WorkingCopies, signature_of
 from provisiond.provisioning.base_config import base_raw_config
 from provisiond.provisioning.house import House, Stores, Surroundings
 from provisiond.provisioning.parameters import Parameters
+from provisiond.provisioning.plugin_questions import PluginQuestions
 from provisiond.provisioning.source_watch import SourceWatch
 from provisiond.provisioning.threads import ThreadRunner
 from provisiond.settings import AuthSettings, Settings
@@ -100,7 +104,7 @@ class Parts:
     settings: Settings
     metrics: Metrics
     house: House
-    registry: PluginRegistry
+    registry: FullPluginRegistry
     archives: PluginPackages
     firmware: FirmwarePackages
     file_inspection: FirmwareInspection
@@ -167,7 +171,7 @@ class _Archives:
     run: Any
 
 
-def _archives(settings: Settings, reactor: Any, registry: PluginRegistry, late: _Late, state: Path) -> _Archives:
+def _archives(settings: Settings, reactor: Any, registry: FullPluginRegistry, late: _Late, state: Path) -> _Archives:
     def run(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Any:
         return deferToThreadPool(reactor, reactor.getThreadPool(), function, *args, **kwargs)
 
@@ -195,6 +199,8 @@ def _archives(settings: Settings, reactor: Any, registry: PluginRegistry, late: 
         downloads=downloads,
         run=run,
         limits=evolve(FIRMWARE_LIMITS, size=settings.packages.max_unpacked_size),
+        root_of=registry.firmware_root,
+        credentials=registry.credentials,
     )
     archives = PluginPackages(
         plugins_dir=state / "plugins",
@@ -268,6 +274,15 @@ def _auth_service(auth: AuthSettings, reactor: Any) -> AuthService | None:
     return auth_service(reactor, auth.url, timeout=auth.timeout, ca_file=auth.ca_file)
 
 
+def _base_of(settings: Settings) -> dict[str, Any]:
+    host = settings.general.advertised_ip or own_address()
+    return base_raw_config(
+        settings.general.advertised_http_url or f"http://{host}:{endpoint_port(settings.http.listen, 8667)}",
+        int(settings.tftp.listen[0].rpartition(":")[2]) if settings.tftp.listen else 69,
+        settings.general.base_raw_config,
+    )
+
+
 def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
     """Return the server's objects, put together.
 
@@ -276,7 +291,17 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
     state = settings.general.state_dir.absolute()
     metrics, late = Metrics(), _Late()
     threads = ThreadRunner(reactor, reactor.getThreadPool())
-    registry = PluginRegistry(
+    questions, knowledge, reaching = PluginQuestions(), Knowledge.shipped(), _reaching(settings, reactor)
+    base = _base_of(settings)
+    legacy = LegacyProcesses(
+        reactor,
+        state / "legacy-processes",
+        lambda: environment_of(settings, base, late.get, late.proxies(), can_notify=settings.general.sync != "none"),
+        questions,
+        specific=settings.plugin_config,
+        workers=settings.plugins.legacy_workers,
+    )
+    registry = FullPluginRegistry(
         state / "plugins",
         WorkerPool(reactor, workers=settings.plugins.workers),
         threads,
@@ -285,7 +310,13 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
         values=late.of_plugin,
         load_seconds=settings.plugins.load_seconds,
         render_seconds=settings.plugins.render_seconds,
+        runner=legacy,
+        seconds=settings.plugins.legacy_seconds,
+        knowledge=knowledge,
+        check_compat=(settings.plugins.check_compat_min, settings.plugins.check_compat_max),
     )
+    eyes = LegacyRecognition(registry, legacy, lambda plugin: metrics.extractor_failures.labels(plugin).inc())
+    registry.listen(eyes.forget)
     host = settings.general.advertised_ip or own_address()
     http_port = endpoint_port(settings.http.listen, 8667)
     archives = _archives(settings, reactor, registry, late, state)
@@ -296,27 +327,26 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
             clock=reactor,
             threads=threads,
             state_dir=state,
-            base=base_raw_config(
-                settings.general.advertised_http_url or f"http://{host}:{http_port}",
-                int(settings.tftp.listen[0].rpartition(":")[2]) if settings.tftp.listen else 69,
-                settings.general.base_raw_config,
-            ),
-            identifier=Identifier(Knowledge.shipped()),
+            base=base,
+            identifier=Identifier(knowledge),
             host=registry,
             archives=archives.plugins,
             packages=archives.firmware,
             host_packages=lambda plugins, operations: host_packages.made(plugins, operations, threads),
             file_inspection=archives.inspection,
-            notifier=_reaching(settings, reactor),
+            notifier=reaching,
             background_limit=max(1, settings.plugins.workers - 1),
             parameter_defaults={"plugin_server": settings.general.plugin_server},
             keys_in_urls=settings.general.provisioning_key_in_urls,
             auth_service=_auth_service(settings.rest_api.auth, reactor),
             auth_seconds=settings.rest_api.auth.cache_seconds,
             master_tenant=settings.rest_api.auth.master_tenant,
+            foreign=eyes,
+            conflicts_by_text=settings.plugins.conflict_rule == "string",
         ),
     )
     late.parameters = house.parameters
+    questions.connect(house.directory, house.devices, archives.firmware, reaching)
     lines = RequestLines(reactor, threads, left_out=metrics.phone_lines_left_out.inc)
     journal = Journal(metrics, lines)
     return Parts(
@@ -333,7 +363,7 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
         lines=lines,
         pipeline=Pipeline(
             contact=house.contact,
-            files=PhoneFiles(house.rendering, registry),
+            files=PhoneFiles(house.rendering, registry, serving=registry),
             access=Access({Protocol.HTTP: settings.http.allow, Protocol.TFTP: settings.tftp.allow}),
             fetched=house.rendering,
             journal=journal,

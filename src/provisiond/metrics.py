@@ -121,6 +121,12 @@ class Metrics:
             ["method", "status"],
             registry=self.registry,
         )
+        self.extractor_failures = Counter(
+            "provisiond_plugin_extractor_failures",
+            "Requests that the extractor of a plugin failed at, by plugin",
+            ["plugin"],
+            registry=self.registry,
+        )
         self.devices = Gauge("provisiond_devices", "Known devices", registry=self.registry)
         self.reactor_lag = Gauge(
             "provisiond_reactor_lag_seconds", "How late the reactor's last tick was", registry=self.registry

@@ -212,6 +212,11 @@ class PluginSettings(Section):
     workers: Annotated[int, Field(ge=1, le=32)] = 2
     load_seconds: Annotated[int, Field(ge=1, le=300)] = 10
     render_seconds: Annotated[int, Field(ge=1, le=300)] = 10
+    legacy_workers: Annotated[int, Field(ge=1, le=32)] = 2
+    legacy_seconds: Annotated[int, Field(ge=1, le=300)] = 30
+    check_compat_min: bool = True
+    check_compat_max: bool = True
+    conflict_rule: Literal["natural", "string"] = "natural"
 
 
 def _command(value: str) -> str:
@@ -282,6 +287,7 @@ class Settings(Section):
     tftp: TftpSettings = TftpSettings()
     database: DatabaseSettings = DatabaseSettings()
     plugins: PluginSettings = PluginSettings()
+    plugin_config: dict[str, dict[str, Any]] = {}
     packages: PackageSettings = PackageSettings()
     sip_sync: SipSyncSettings = SipSyncSettings()
     asterisk_ami: AsteriskAmiSettings = AsteriskAmiSettings()

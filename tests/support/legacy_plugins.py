@@ -46,7 +46,7 @@ logger = logging.getLogger("plugin.acme")
 
 
 class BaseAcmeExtractor:
-    _AGENT = re.compile(r"^Acme (\\S+) (\\S+) ([0-9a-f]{{12}})?$")
+    _AGENT = re.compile(r"^Acme (\\S+) (\\S+)(?: ([0-9a-f]{{12}}))?$")
     _PATH = re.compile(r"/([0-9A-F]{{12}})\\.cfg$")
 
     def extract(self, request, request_type):

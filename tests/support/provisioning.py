@@ -423,7 +423,7 @@ class FakeHost:
         self.plugins.pop(plugin_id, None)
         self.on_disk.pop(plugin_id, None)
 
-    async def associate(self, info: DeviceInfo) -> Mapping[str, int]:
+    async def associate(self, info: DeviceInfo, seen: Mapping[str, str] | None = None) -> Mapping[str, int]:
         return {
             plugin_id: score if vendor == info.vendor else 0
             for plugin_id, (vendor, score) in self.vendors.items()

@@ -12,17 +12,19 @@ from provisiond.identification.values import DeviceInfo
 _DIGITS = re.compile("([0-9]+)")
 
 
-def best_plugin(scores: Mapping[str, int]) -> str | None:
+def best_plugin(scores: Mapping[str, int], *, by_text: bool = False) -> str | None:
     """Return the id of the plugin that fits best, or None when none fits at least probably.
 
     Among equal scores the greatest id in natural order wins (digit runs count as numbers), so the newest release of a
     family. The order of ``scores`` does not matter.
 
     :param scores: plugin id to score; anything but an int counts as no score.
+    :param by_text: True to take the greatest id as a text instead.
     """
     usable = {plugin: score for plugin, score in scores.items() if type(score) in (int, Support)}
     fitting = [plugin for plugin, score in usable.items() if score >= Support.PROBABLE]
-    return max(fitting, key=lambda plugin: (usable[plugin], _natural(plugin), plugin), default=None)
+    order = (lambda plugin: ()) if by_text else _natural
+    return max(fitting, key=lambda plugin: (usable[plugin], order(plugin), plugin), default=None)
 
 
 def _natural(text: str) -> tuple[tuple[str, int], ...]:

@@ -33,6 +33,8 @@ class PhoneRequest:
     :param headers: header fields of HTTP or SIP; names are lower-cased here. One character a byte.
     :param dhcp: DHCP options, number to value, one character a byte.
     :param chaddr: hardware address of a DHCP client, or None.
+    :param raw_query: the query of HTTP as sent, without its question mark.
+    :param body: what came with an HTTP request, as far as anybody wants it.
     :param peer: address of the peer (after trusted proxies), or None in tests.
     """
 
@@ -44,6 +46,8 @@ class PhoneRequest:
     dhcp: Mapping[int, str] = field(factory=dict)
     chaddr: str | None = None
     peer: str | None = None
+    raw_query: str = ""
+    body: bytes = b""
 
     @property
     def user_agent(self) -> str:

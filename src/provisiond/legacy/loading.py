@@ -3,10 +3,8 @@
 from __future__ import annotations
 import __future__
 
-import json
 import os
 import traceback
-from collections.abc import Mapping
 from pathlib import Path
 from types import CodeType
 from typing import Any, Final
@@ -16,26 +14,7 @@ from jinja2 import TemplateSyntaxError
 from provisiond.errors import PluginProblem
 from provisiond.legacy.surface.abstract_plugin import AbstractPlugin
 
-INTERFACE_VERSION: Final = 0.2
 MAX_SENTENCE: Final = 500
-
-
-def check_interface(info: Mapping[str, Any], *, minimum: bool = True, maximum: bool = True) -> None:
-    """Refuse a plugin that was written for another version of the interface.
-
-    :param info: the content of ``plugin-info``.
-    :param minimum: False to take a plugin that demands a later version; likewise ``maximum``.
-    :raises PluginProblem: naming the version.
-    """
-    lowest, highest = info.get("plugin_iface_version_min"), info.get("plugin_iface_version_max")
-    if minimum and isinstance(lowest, int | float) and lowest > INTERFACE_VERSION:
-        raise PluginProblem(
-            f"the plugin demands version {lowest} of the interface, this server has {INTERFACE_VERSION}"
-        )
-    if maximum and isinstance(highest, int | float) and highest < INTERFACE_VERSION:
-        raise PluginProblem(
-            f"the plugin was made for version {highest} of the interface, this server has {INTERFACE_VERSION}"
-        )
 
 
 def plugin_class(directory: Path) -> type[Any]:
@@ -120,9 +99,3 @@ def _place(error: BaseException, directory: Path) -> str:
         if path.is_relative_to(directory):
             return f" ({path.relative_to(directory)}, line {frame.lineno})"
     return ""
-
-
-def read_info(directory: Path) -> dict[str, Any]:
-    """Return what ``plugin-info`` says; it was checked before."""
-    document: dict[str, Any] = json.loads((directory / "plugin-info").read_text("utf-8"))
-    return document

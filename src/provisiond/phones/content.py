@@ -8,13 +8,25 @@ from attrs import frozen
 
 
 @frozen(kw_only=True)
+class OwnAnswer:
+    """What a plugin that answers by itself said.
+
+    :param status: of HTTP; over TFTP 0, or -1 minus the error code of a refusal.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    text: str = ""
+
+
+@frozen(kw_only=True)
 class Content:
     """The content of one answer; exactly one of ``data`` and ``path`` is given.
 
     :param size: in bytes.
     :param etag: strong entity tag, with its quotes.
     :param modified: seconds since the epoch.
-    :param kind: ``rendered``, ``common`` or ``static``.
+    :param kind: ``rendered``, ``common``, ``static``, or ``plugin``: the plugin has answered by itself, see ``own``.
     """
 
     size: int
@@ -26,3 +38,4 @@ class Content:
     path: Path | None = None
     sensitive: bool = False
     trigger: bool = False
+    own: OwnAnswer | None = None

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import posixpath
 import stat
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
+from provisiond.identification.values import PhoneRequest
+from provisiond.identification.values import Protocol as PhoneProtocol
 from provisiond.model.device import Device
 from provisiond.paths import UnsafeName, contained, normalized_name
 from provisiond.phones.content import Content
+from provisiond.phones.plugin_answers import asked_content, rewritten_name
 from provisiond.phones.remembered import static_etag
-from provisiond.plugins.values import RenderedFile, content_type_of
+from provisiond.plugins.values import RenderedFile, ServedBy, content_type_of
 
 MAX_REMEMBERED: Final = 20_000
+NATIVE: Final = ServedBy()
 
 
 class Rendering(Protocol):
@@ -31,29 +36,60 @@ class Roots(Protocol):
     def static_root(self, plugin_id: str) -> Path: ...
 
 
+class Serving(Protocol):
+    """Knows how plugins serve phones, and asks those that answer by themselves (``plugins.registry``)."""
+
+    def served_by(self, plugin_id: str, protocol: str) -> ServedBy: ...
+    async def ask(self, kind: str, plugin_id: str, *arguments: Any) -> tuple[Mapping[str, Any], bytes]: ...
+
+
 def is_hidden(name: str) -> bool:
     """Tell whether a name is never served: parts that begin with a dot, and files that are not complete."""
     return any(part.startswith(".") for part in name.split("/")) or name.endswith((".tmp", ".part"))
 
 
 class PhoneFiles:
-    """Finds the content for a device and a file name; the same on every protocol."""
+    """Finds the content for a device and a file name; the same on every protocol.
 
-    def __init__(self, rendering: Rendering, roots: Roots, now: Callable[[], float] = time.time) -> None:
+    :param serving: None where every plugin lets the server serve its files.
+    """
+
+    def __init__(
+        self,
+        rendering: Rendering,
+        roots: Roots,
+        now: Callable[[], float] = time.time,
+        serving: Serving | None = None,
+    ) -> None:
+        self._serving = serving
         self._rendering = rendering
         self._roots = roots
         self._now = now
         self._first_seen: OrderedDict[str, float] = OrderedDict()
 
-    async def find(self, device: Device, name: str) -> Content | None:
+    async def find(self, device: Device, name: str, request: PhoneRequest | None = None) -> Content | None:
         """Return the content, or None when this device has no such file.
 
         :param name: as the phone sent it, percent-decoded.
+        :param request: what the phone sent; plugins of the older interface may want to see it.
         :raises UnsafeName: when the name tries to leave its directory.
         """
-        relative = normalized_name(name)
-        if not relative or is_hidden(relative) or device.plugin is None:
+        if device.plugin is None:
             return None
+        served = self.served(device, request)
+        if served.kind == "none":
+            return None
+        if self._serving is not None and request is not None:
+            if served.kind == "code":
+                return await asked_content(self._serving, device, request)
+            if served.rewrites:
+                name = await rewritten_name(self._serving, device, request) or name
+        if request is not None and request.protocol is PhoneProtocol.TFTP and served.is_legacy:
+            name = posixpath.normpath(name.lstrip("/"))
+        relative = normalized_name(name)
+        if not relative or is_hidden(relative):
+            return None
+        relative = served.prefix + relative
         rendered = await self._rendering.device_file(device, relative)
         if rendered is not None:
             return self._rendered(rendered, "rendered")
@@ -61,6 +97,11 @@ class PhoneFiles:
         if common is not None:
             return self._rendered(common, "common")
         return self._static(device.plugin, relative)
+
+    def served(self, device: Device, request: PhoneRequest | None) -> ServedBy:
+        """Return how the plugin of a device serves the protocol of a request."""
+        protocol = "tftp" if request is not None and request.protocol is PhoneProtocol.TFTP else "http"
+        return NATIVE if self._serving is None else self._serving.served_by(device.plugin or "", protocol)
 
     def _rendered(self, file: RenderedFile, kind: str) -> Content:
         modified = self._first_seen.get(file.etag)

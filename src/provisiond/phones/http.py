@@ -143,11 +143,13 @@ class PhoneFilesResource(Resource):
         if method in UPLOAD and name is not None:
             await self._take_upload(request, method, name)
             return
-        if name is not None:
-            answer = await self._pipeline.answer(self._phone_request(request, method), name)
+        if method in (*READ, *UPLOAD) or name is not None:
+            answer = await self._pipeline.answer(self._phone_request(request, method), name or "")
         if request._disconnected:
             return
-        if method not in READ:
+        if answer.content is not None and answer.content.own is not None:
+            _send_own(request, answer.content)
+        elif method not in READ:
             request.setHeader("Allow", "GET, HEAD")
             _plain(request, 405, "this server takes no uploads")
         elif answer.content is None:
@@ -162,7 +164,13 @@ class PhoneFilesResource(Resource):
         device = (
             None if request.too_large else await self._pipeline.may_upload(self._phone_request(request, method), name)
         )
+        own = None
+        if device is None and not request.too_large:
+            own = await self._pipeline.answer_of_plugin(self._phone_request(request, method))
         if request._disconnected:
+            return
+        if own is not None:
+            _send_own(request, own)
             return
         if device is None:
             request.setHeader("Allow", "GET, HEAD")
@@ -183,6 +191,8 @@ class PhoneFilesResource(Resource):
             method=method,
             path=request.path.decode("latin-1"),
             query=_query(request.uri),
+            raw_query=request.uri.partition(b"?")[2].decode("latin-1"),
+            body=b"" if method in READ or request.too_large else _body(request),
             headers=headers,
             peer=client_address(peer, headers.get("X-Forwarded-For"), self._trusted_proxies),
         )
@@ -244,6 +254,24 @@ _SENTENCES: Final = {
     404: "file not found",
     503: "the file cannot be made now",
 }
+
+
+def _body(request: Any) -> bytes:
+    content: bytes = request.content.read()
+    request.content.seek(0)
+    return content
+
+
+def _send_own(request: Any, content: Content) -> None:
+    """Send what a plugin has answered, as it was."""
+    assert content.own is not None
+    request.setResponseCode(content.own.status)
+    for name, value in content.own.headers:
+        request.responseHeaders.addRawHeader(name.encode("latin-1", "replace"), value.encode("latin-1", "replace"))
+    request.setHeader("Content-Length", str(content.size))
+    if request.method != b"HEAD" and content.data:
+        request.write(content.data)
+    request.finish()
 
 
 def _opened_at(path: Any, start: int) -> BinaryIO:

@@ -141,7 +141,7 @@ class Pipeline:
             try:
                 sighting = await self._contact.seen(request)
                 device = sighting.device
-                content = None if device is None else await self._files.find(device, name)
+                content = None if device is None else await self._files.find(device, name, request)
                 outcome, reason = _verdict(device, content, sighting.reason)
             except InvalidInput as error:
                 outcome, reason = "not-found", error.sentence
@@ -157,9 +157,34 @@ class Pipeline:
         if outcome != "served" or content is None:
             return Answer(outcome=outcome, device=device)
         kept = Kept(event, content)
-        if key is not None:
+        if key is not None and content.own is None and not self._is_rewritten(device, request):
             self._remembered.put(key, kept, stamp, ended)
         return Answer(outcome=outcome, content=content, device=device, kept=kept)
+
+    def _is_rewritten(self, device: Device | None, request: PhoneRequest) -> bool:
+        return device is not None and self._files.served(device, request).rewrites
+
+    async def answer_of_plugin(self, request: PhoneRequest) -> Content | None:
+        """Return what the plugin itself answers to a request that carries a body; None when it answers none.
+
+        Never raises.
+        """
+        started = self._tick()
+        try:
+            if not self._access.admits(request.protocol, request.peer):
+                return None
+            device = (await self._contact.seen(request)).device
+            if device is None or self._files.served(device, request).kind != "code":
+                return None
+            content = await self._files.find(device, "", request)
+        except ProvisiondError as error:
+            log.info("a plugin could not answer a phone: {reason}", reason=error.sentence)
+            return None
+        except Exception:
+            log.failure("a plugin could not answer a phone")
+            return None
+        self._note(request, device, content, "served", "the plugin has answered", self._tick() - started)
+        return content
 
     async def may_upload(self, request: PhoneRequest, name: str) -> Device | None:
         """Return the device that may upload this file, or None. Never raises."""

@@ -34,6 +34,9 @@ class TftpFiles:
             raise Refusal(ErrorCode.UNDEFINED, "the server cannot serve this now")
         if answer.content is None:
             raise Refusal(ErrorCode.NOT_FOUND, "file not found")
+        own = answer.content.own
+        if own is not None and own.status < 0:
+            raise Refusal(ErrorCode(min(-1 - own.status, 8)), own.text)
         return _bytes_or_path(answer.content)
 
     async def accepts(self, request: ReadRequest) -> bool:

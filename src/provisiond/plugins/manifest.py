@@ -105,10 +105,11 @@ def parse_manifest(data: bytes) -> PluginInfo:
     )
 
 
-def check_api(info: PluginInfo) -> None:
+def check_api(info: PluginInfo, *, legacy: bool = False) -> None:
     """Refuse a plugin that this server cannot host.
 
-    :raises PluginProblem: for a legacy plugin, and for one written for a newer SDK or a newer server.
+    :param legacy: True where plugins of the older interface can be run, too.
+    :raises PluginProblem: for one written for a newer SDK or a newer server, and for what cannot be run here.
     """
     minimum = info.metadata.min_server_version
     if minimum and version_key(__version__) < version_key(minimum):
@@ -116,8 +117,10 @@ def check_api(info: PluginInfo) -> None:
             f"the plugin needs version {minimum} or later of the server, this is {__version__}: "
             "upgrade the server or install an older plugin"
         )
+    if info.api is None and legacy:
+        return
     if info.api is None:
-        raise PluginProblem("legacy plugins are not supported yet by this version")
+        raise PluginProblem('plugin-info has no "api": only a running server can host plugins of the older interface')
     if info.api > API_VERSION:
         raise PluginProblem(
             f"the plugin needs version {info.api} of the plugin interface, this server has version {API_VERSION}: "

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from attrs import asdict
+from attrs import asdict, evolve
 
 from provisiond.errors import PluginProblem
 from provisiond.identification.rules import Rule, Where
@@ -134,12 +134,15 @@ def parsed_action(payload: bytes) -> SyncAction:
     members = header.get("members")
     if kind is None or not isinstance(members, dict):
         raise PluginProblem("the plugin's process answered with an unknown action")
-    if not all(value is None or isinstance(value, str | bool) for value in members.values()):
+    extra = members.pop("extra", None) or []
+    if not all(value is None or isinstance(value, str | bool) for value in (*members.values(), *extra)):
         raise PluginProblem("the plugin's process answered with an action that is not right")
     try:
         action: SyncAction = kind(**members)
     except TypeError:
         raise PluginProblem("the plugin's process answered with an action that is not right") from None
+    if extra and isinstance(action, SipNotify):
+        return evolve(action, extra=tuple(extra))
     return action
 
 

@@ -161,8 +161,11 @@ class PluginRegistry:
         parsed_rules(await self._workers.call("load", place, seconds=self._load_seconds))
         return info
 
-    async def associate(self, info: DeviceInfo) -> Mapping[str, int]:
-        """Return how well each loaded plugin fits a phone; one that raises is left out and gets a problem."""
+    async def associate(self, info: DeviceInfo, seen: Mapping[str, str] | None = None) -> Mapping[str, int]:
+        """Return how well each loaded plugin fits a phone; one that raises is left out and gets a problem.
+
+        :param seen: what the extractors of plugins of the older interface revealed; those plugins judge by it.
+        """
         scores: dict[str, int] = {}
         for plugin_id in tuple(self._loaded):
             score = await self._score(plugin_id, info)
@@ -186,8 +189,8 @@ class PluginRegistry:
         """
         return parsed_files(await self._called("device", plugin_id, device.id, device, dict(raw_config)))
 
-    async def synchronize(self, plugin_id: str, device: Device, raw_config: Mapping[str, Any]) -> SyncAction:
-        """Return what makes the phone fetch its files again.
+    async def synchronize(self, plugin_id: str, device: Device, raw_config: Mapping[str, Any]) -> SyncAction | None:
+        """Return what makes the phone fetch its files again; None when the plugin has done it already.
 
         :raises PluginProblem: when the plugin is not loaded or raises.
         """

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from attrs import field, frozen
 
@@ -14,6 +14,7 @@ from provisiond.identification.rules import Rule
 from provisiond.model.package_metadata import PackageMetadata
 from provisiond.sdk.parameters import Parameter
 
+STATIC: Final = "var/tftpboot"
 _CONTENT_TYPES: Mapping[str, str] = MappingProxyType(
     {
         ".xml": "text/xml",
@@ -106,6 +107,50 @@ class PluginInfo:
 
 
 @frozen(kw_only=True)
+class ServedBy:
+    """How a plugin serves one protocol.
+
+    :param kind: ``none``; ``files``, which the server serves itself; or ``code``, when the plugin answers by itself.
+    :param root: of ``files``: the directory relative to the plugin's.
+    :param rewrites: True when the plugin wants to look at each path first.
+    :param is_legacy: True for plugins of the older interface.
+    """
+
+    kind: str = "files"
+    root: str = STATIC
+    rewrites: bool = False
+    is_legacy: bool = False
+
+    @property
+    def prefix(self) -> str:
+        """What stands before a phone's file name in the names of the plugin's files: empty, or ends with a slash."""
+        inside = self.root.removeprefix(STATIC).strip("/")
+        return f"{inside}/" if inside else ""
+
+
+@frozen(kw_only=True)
+class LegacyFacts:
+    """What an existing plugin said of itself when it was loaded.
+
+    :param extractors: the protocols for which it has an extractor.
+    :param has_parameters: True when it has parameters of its own.
+    :param firmware_root: where its packages go, relative to its directory.
+    :param passwords: user and password by the beginning of a URL; never logged.
+    :param degraded: why the files that its devices share are not complete, or None.
+    """
+
+    http: ServedBy
+    tftp: ServedBy
+    extractors: tuple[str, ...] = ()
+    associates: bool = False
+    has_parameters: bool = False
+    firmware_root: str = STATIC
+    passwords: tuple[tuple[str, str | None, str | None], ...] = field(default=(), repr=False)
+    degraded: str | None = None
+    package_problems: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
 class LoadedPlugin:
     """A plugin that works.
 
@@ -117,6 +162,7 @@ class LoadedPlugin:
     :param rules: its own identification rules.
     :param parameters: what the administrator can set for it.
     :param values: what somebody has set, by name.
+    :param legacy: what an existing plugin said of itself; None for native ones.
     """
 
     id: str
@@ -126,3 +172,4 @@ class LoadedPlugin:
     rules: tuple[Rule, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     values: Mapping[str, Any] = field(factory=dict, converter=_frozen_mapping, repr=False)
+    legacy: LegacyFacts | None = None

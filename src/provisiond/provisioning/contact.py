@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
@@ -21,6 +20,7 @@ from provisiond.provisioning.configs import Configs
 from provisiond.provisioning.dhcp_info import parse_dhcp_info
 from provisiond.provisioning.directory import Directory
 from provisiond.provisioning.events import DeviceSeen, Events
+from provisiond.provisioning.foreign import Acquaintance, ForeignEyes, combined
 from provisiond.provisioning.parameters import Parameters
 from provisiond.provisioning.ports import Identifying, PluginHost, StoredDevices
 from provisiond.provisioning.rendering import Rendering
@@ -56,6 +56,8 @@ class Contact:
     The request of a known phone that reveals nothing new waits for nothing: no SQL, no lock.
 
     :param knowledge: lets other spellings of vendors and models count as the same.
+    :param foreign: sees phones as existing plugins see them. Known phones are recognised without it.
+    :param conflicts_by_text: True to compare ids of equally fitting plugins as texts.
     """
 
     def __init__(
@@ -73,7 +75,11 @@ class Contact:
         parameters: Parameters,
         events: Events,
         serial: Serial,
+        foreign: ForeignEyes | None = None,
+        conflicts_by_text: bool = False,
     ) -> None:
+        self._foreign = Acquaintance(foreign, knowledge)
+        self._conflicts_by_text = conflicts_by_text
         self._identifier = identifier
         self._knowledge = knowledge
         self._directory = directory
@@ -97,11 +103,19 @@ class Contact:
         """
         info = self._identifier.identify(request)
         found = retrieve(info, self._directory, self._knowledge)
+        native, votes = info, None
+        if not isinstance(found, Device) or not _is_certain(found, info) or self._foreign.concerns(found, info):
+            votes = await self._foreign.votes(request)
+            if votes:
+                found = retrieve(combined(native, votes, foreign=False), self._directory, self._knowledge)
         if isinstance(found, Device):
+            info = combined(native, votes or {}, foreign=self._foreign.serves(found.plugin))
             device = self._sighted(found, info)
             if device is not None:
                 return self._noted(info, device, created=False, reason="known device")
-        return await self._met(info)
+        if votes is None:
+            votes = await self._foreign.votes(request)
+        return await self._met(native, votes)
 
     def dhcp_info(self, document: object) -> None:
         """Take a lease report of a DHCP server; the work goes on after this returns.
@@ -124,9 +138,10 @@ class Contact:
 
     def _sighted(self, device: Device, info: DeviceInfo) -> Device | None:
         """Bring a complete device up to date without waiting; None when that takes more."""
-        changes = updated(device, info)
+        changes = {**updated(device, info), **self._foreign.respelled(device, info)}
         if device.plugin is None or device.config is None or not changes.keys() <= _SIGHTED:
             return None
+        self._foreign.met(device)
         self._displace(device.id, info)
         if not changes:
             return device
@@ -135,24 +150,26 @@ class Contact:
             self._rendering.mark(devices=[device.id])
         return changed
 
-    async def _met(self, info: DeviceInfo) -> Sighting:
+    async def _met(self, native: DeviceInfo, votes: Mapping[str, str]) -> Sighting:
+        info = combined(native, votes, foreign=False)
         async with self._serial.holding(*_identity_keys(info)):
             found = retrieve(info, self._directory, self._knowledge)
             if isinstance(found, Ambiguous):
                 reason = f"{len(found.devices)} devices have this address and nothing else tells them apart"
                 return Sighting(info, None, False, reason)
             if found is not None:
-                device = await self._completed(found.id, info)
+                device = await self._completed(found.id, native, votes)
                 return self._noted(info, device, created=False, reason="known device")
-            document = new_document(info)
-            if document is None:
+            if new_document(info) is None:
                 return Sighting(info, None, False, "the request does not tell which phone sent it")
-            device = await self._created(document, info)
+            device = await self._created(native, votes)
             return self._noted(info, device, created=True, reason="first contact")
 
-    async def _created(self, document: Mapping[str, Any], info: DeviceInfo) -> Device:
+    async def _created(self, native: DeviceInfo, votes: Mapping[str, str]) -> Device:
         own = {"configured": False, "is_new": True, "tenant_uuid": self._tenants.master}
-        wanted = await self._wanted(None, info)
+        wanted = await self._wanted(None, native, votes)
+        info = combined(native, votes, foreign=self._foreign.serves(wanted.get("plugin")))
+        document = new_document(info) or {}
         device = Device({"id": new_id(), **document, **wanted, **own})
         try:
             await self._store.insert(device)
@@ -162,14 +179,17 @@ class Contact:
         self._displace(device.id, info)
         self._directory.put(device)
         self._rendering.mark(devices=[device.id])
+        self._foreign.met(device)
         return device
 
-    async def _completed(self, device_id: str, info: DeviceInfo) -> Device | None:
+    async def _completed(self, device_id: str, native: DeviceInfo, votes: Mapping[str, str]) -> Device | None:
         async with self._serial.holding(("device", device_id)):
             device = self._directory.get(device_id)
             if device is None:
                 return None
-            changes = {**updated(device, info), **await self._wanted(device, info)}
+            wanted = await self._wanted(device, native, votes)
+            info = combined(native, votes, foreign=self._foreign.serves(wanted.get("plugin") or device.plugin))
+            changes = {**updated(device, info), **self._foreign.respelled(device, info), **wanted}
             if changes.keys() <= _SIGHTED:
                 self._sightings.note(device_id, changes)
             else:
@@ -181,13 +201,17 @@ class Contact:
             self._displace(device_id, info)
             if needs_configuring(changes):
                 self._rendering.mark(devices=[device_id])
-            return self._directory.get(device_id)
+            completed = self._directory.get(device_id)
+            if completed is not None:
+                self._foreign.met(completed)
+            return completed
 
-    async def _wanted(self, device: Device | None, info: DeviceInfo) -> dict[str, str]:
+    async def _wanted(self, device: Device | None, info: DeviceInfo, votes: Mapping[str, str]) -> dict[str, str]:
         """Return the plugin and the config that a device still lacks, as far as there are any."""
         wanted: dict[str, str] = {}
         if device is None or device.plugin is None:
-            plugin = best_plugin(await self._host.associate(info))
+            scores = await self._host.associate(info, votes)
+            plugin = best_plugin(scores, by_text=self._conflicts_by_text)
             if plugin is not None:
                 wanted["plugin"] = plugin
         if device is None or device.config is None:
@@ -207,6 +231,14 @@ class Contact:
         self._sightings.seen(device.id)
         self._events.publish(DeviceSeen(device.id, created, info.ip))
         return Sighting(info, device, created, reason)
+
+
+def _is_certain(device: Device, info: DeviceInfo) -> bool:
+    """Tell whether more than an address says that it is this device."""
+    return any(
+        getattr(info, name) is not None and getattr(info, name) == getattr(device, name)
+        for name in ("mac", "sn", "uuid")
+    )
 
 
 def _identity_keys(info: DeviceInfo) -> list[Key]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 
 from provisiond.errors import AlreadyExists, NotFound, UnknownReference
 from provisiond.identification.update import CONFIGURING_MEMBERS
@@ -141,6 +142,21 @@ class Devices:
             await self._store.replace(changed)
             self.took(changed, "replaced")
             return True
+
+    async def change(self, device_id: str, changes: Mapping[str, Any]) -> None:
+        """Set members of a device, or remove those whose value is None; the others stay as they are.
+
+        :raises NotFound: when there is no such device.
+        """
+        async with self._serial.holding(("device", device_id)):
+            await self._sightings.superseded(device_id)
+            device = self._directory.get(device_id)
+            if device is None:
+                raise NotFound(f'device "{device_id}"')
+            changed = with_changes(device, changes)
+            if not same_text(changed.document, device.document):
+                await self._store.replace(changed)
+                self.took(changed, "replaced")
 
     def referenced(self, device_id: str, scope: Scope) -> Device:
         """Return a device that a request names in its body.

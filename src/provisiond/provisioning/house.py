@@ -25,6 +25,7 @@ from provisiond.provisioning.fetches import Fetches
 from provisiond.provisioning.first_start import create_admin_token, create_default_configs
 from provisiond.provisioning.flattening import Flattening
 from provisiond.provisioning.following import EVERY_KIND, Feed, Following
+from provisiond.provisioning.foreign import ForeignEyes
 from provisiond.provisioning.host_packages import HostPackages
 from provisiond.provisioning.inspection import Inspection
 from provisiond.provisioning.operations import Operations, StoredOperations
@@ -87,6 +88,8 @@ class Surroundings:
     :param followed: kinds of objects that other processes may write.
     :param notifier: reaches phones, or None.
     :param packages: firmware and languages of plugins, or None.
+    :param foreign: sees phones as existing plugins see them, or None.
+    :param conflicts_by_text: True to compare ids of equally fitting plugins as texts.
     :param file_inspection: looks at the files that those are made from, or None.
     :param host_packages: makes the packages of the host of plugins and operations, or None.
     """
@@ -111,6 +114,8 @@ class Surroundings:
     auth_service: Service | None = None
     auth_seconds: float = 10.0
     master_tenant: str | None = None
+    foreign: ForeignEyes | None = None
+    conflicts_by_text: bool = False
 
 
 class House:
@@ -195,6 +200,8 @@ class House:
             parameters=self.parameters,
             events=self.events,
             serial=serial,
+            foreign=around.foreign,
+            conflicts_by_text=around.conflicts_by_text,
         )
         self.plugins = Plugins(
             host=host,

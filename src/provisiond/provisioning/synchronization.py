@@ -118,6 +118,9 @@ class Synchronization:
             raise PluginProblem("the device is not configured" + (f": {reason}" if reason else ""))
         raw_config = await self._flattening.of(device)
         action = await self._host.synchronize(device.plugin, device, raw_config)
+        if action is None:
+            self._steps.begin(device_id, "the plugin has told the phone", telling_files(files))
+            return "the plugin has told the phone"
         if isinstance(action, NotSupported):
             raise PluginProblem(action.reason)
         if self._notifier is None:

@@ -10,9 +10,12 @@ class SipNotify:
     """Send a SIP NOTIFY with this event to the phone (RFC 3265).
 
     :param event: value of the Event header, e.g. ``check-sync`` or ``check-sync;reboot=true``.
+    :param extra: further lines ``Name=value``, in order and as often as given: ``Content-type=…`` names the type of the
+        body, each ``Content=…`` is a line of it, all others are headers.
     """
 
     event: str
+    extra: tuple[str, ...] = ()
 
 
 @frozen

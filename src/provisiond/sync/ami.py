@@ -106,7 +106,8 @@ class Ami:
 
 
 def _variables(action: SipNotify) -> list[tuple[str, str]]:
-    return [("Variable", f"Event={action.event}")]
+    lines = [f"Event={action.event}", *action.extra]
+    return [("Variable", line) for line in lines if not set(line) & {"\r", "\n"}]
 
 
 class AmiNotifier:

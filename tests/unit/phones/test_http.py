@@ -27,6 +27,9 @@ class Threads:
 class FakePipeline:
     """Serves one content under one name, and takes no uploads."""
 
+    async def answer_of_plugin(self, request):  # type: ignore[no-untyped-def]
+        return None
+
     async def may_upload(self, request: PhoneRequest, name: str) -> None:
         return None
 

@@ -1,0 +1,254 @@
+"""The installed plugins of both kinds: native ones, and those of the older interface."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import evolve
+from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
+
+from provisiond.errors import PluginProblem
+from provisiond.identification.knowledge import Knowledge
+from provisiond.identification.values import DeviceInfo
+from provisiond.legacy.spelling import in_own_words, spellings
+from provisiond.model.device import Device
+from provisiond.packages.urls import Credentials
+from provisiond.plugins.hosting import PluginPlace
+from provisiond.plugins.legacy_facts import LegacyRunner, check_interface, parsed_facts, plain_device
+from provisiond.plugins.manifest import check_api, check_plugin_id, read_manifest
+from provisiond.plugins.messages import parsed_answer, parsed_files
+from provisiond.plugins.registry import PluginRegistry, log
+from provisiond.plugins.values import STATIC, LegacyFacts, LoadedPlugin, PluginInfo, RenderedFile, ServedBy
+from provisiond.sdk import SyncAction
+
+LOADED_AT_ONCE: Final = 8
+NATIVE: Final = ServedBy()
+
+
+class FullPluginRegistry(PluginRegistry):
+    """A registry that hosts plugins of the older interface as well; nobody else need know which is which.
+
+    :param runner: runs plugins of the older interface.
+    :param seconds: longest time that one of those may take for anything.
+    :param check_compat: whether the least and the greatest interface version that those demand are looked at.
+    :param knowledge: knows other spellings of vendors and models.
+    """
+
+    def __init__(
+        self,
+        *arguments: Any,
+        runner: LegacyRunner,
+        seconds: float = 30.0,
+        check_compat: tuple[bool, bool] = (True, True),
+        knowledge: Knowledge | None = None,
+        **more: Any,
+    ) -> None:
+        super().__init__(*arguments, **more)
+        self._runner = runner
+        self._seconds = seconds
+        self._check_compat = check_compat
+        self._knowledge = knowledge
+
+    async def start(self) -> None:
+        """Load every plugin; those of the older interface side by side."""
+        if self._copies is not None:
+            await self._threads.run(self._copies.clear)
+        kinds: dict[str, bool] = await self._threads.run(_kinds, self._directory)
+        slots = DeferredSemaphore(LOADED_AT_ONCE)
+
+        async def loaded(name: str) -> None:
+            async with slots:
+                await self._loaded_or_noted(name)
+
+        side_by_side = [Deferred.fromCoroutine(loaded(name)) for name in kinds if kinds[name]]
+        for name in kinds:
+            if not kinds[name]:
+                await self._loaded_or_noted(name)
+        await gatherResults(side_by_side, consumeErrors=True)
+        self._loaded = dict(sorted(self._loaded.items()))
+
+    async def _loaded_or_noted(self, plugin_id: str) -> None:
+        try:
+            await self.load(plugin_id)
+        except PluginProblem as problem:
+            log.error("plugin {plugin} does not load: {problem}", plugin=plugin_id, problem=problem.sentence)
+
+    async def stop(self) -> None:
+        """End the workers."""
+        await super().stop()
+        await self._runner.stop()
+
+    async def load(self, plugin_id: str) -> LoadedPlugin:
+        """Load a plugin, or load it again; see the base class."""
+        plugin = await super().load(plugin_id)
+        if plugin.legacy is not None:
+            for sentence in plugin.legacy.package_problems:
+                self._problems.note(plugin_id, "package", sentence)
+            if plugin.legacy.degraded is not None:
+                self._problems.note(plugin_id, "common", plugin.legacy.degraded)
+        return plugin
+
+    async def unload(self, plugin_id: str) -> None:
+        """Forget a plugin and its problems; unknown ones are no error."""
+        was_legacy = self.legacy_of(plugin_id) is not None
+        await super().unload(plugin_id)
+        if was_legacy:
+            await self._runner.forget(plugin_id)
+
+    async def check(self, directory: Path, plugin_id: str) -> PluginInfo:
+        """Return what the plugin in ``directory`` says, after loading it without using it.
+
+        :raises PluginProblem: when it would not load.
+        """
+        info: PluginInfo = await self._threads.run(read_manifest, directory)
+        if info.api is not None:
+            return await super().check(directory, plugin_id)
+        self._check_legacy(info)
+        place = await self._place(directory, check_plugin_id(plugin_id))
+        parsed_facts(await self._runner.call("load", place, seconds=self._seconds))
+        return info
+
+    async def associate(self, info: DeviceInfo, seen: Mapping[str, str] | None = None) -> Mapping[str, int]:
+        """Return how well each loaded plugin fits a phone; one that raises is left out and gets a problem.
+
+        :param seen: what the extractors of plugins of the older interface revealed; those plugins judge by it.
+        """
+        scores: dict[str, int] = {}
+        asked: dict[str, LoadedPlugin] = {}
+        for plugin_id, plugin in tuple(self._loaded.items()):
+            if plugin.legacy is None:
+                score = await self._score(plugin_id, info)
+                if score is not None:
+                    scores[plugin_id] = score
+            elif plugin.legacy.associates:
+                asked[plugin_id] = plugin
+        scores.update(await self._scores_of(asked, info, seen) if asked else {})
+        return scores
+
+    async def _scores_of(
+        self, asked: Mapping[str, LoadedPlugin], info: DeviceInfo, seen: Mapping[str, str] | None
+    ) -> dict[str, int]:
+        infos = {
+            plugin_id: spellings(plugin.info.capabilities, info, seen, self._knowledge)
+            for plugin_id, plugin in asked.items()
+        }
+        scores: dict[str, int] = {}
+        answers = await self._runner.ask_all("associate", [self._present(plugin_id) for plugin_id in asked], infos)
+        for plugin_id, answer in answers.items():
+            if answer.get("problem") is not None:
+                self._problems.note(plugin_id, "associate", str(answer["problem"])[:500])
+            elif type(answer.get("score")) is int:
+                scores[plugin_id] = answer["score"]
+        return scores
+
+    async def common_files(self, plugin_id: str, raw_config: Mapping[str, Any]) -> tuple[RenderedFile, ...]:
+        """Return the files that all devices of a plugin share; those that there are when the plugin fails over some.
+
+        :raises PluginProblem: when it is not loaded or cannot make them.
+        """
+        payload = await self._called("common", plugin_id, None, dict(raw_config))
+        degraded = parsed_answer(payload)[0].get("degraded")
+        if degraded is not None:
+            self._problems.note(plugin_id, "common", str(degraded)[:500])
+        return parsed_files(payload)
+
+    async def synchronize(self, plugin_id: str, device: Device, raw_config: Mapping[str, Any]) -> SyncAction | None:
+        """Return what makes the phone fetch its files again; None when the plugin has done it already.
+
+        :raises PluginProblem: when the plugin is not loaded or raises.
+        """
+        if self.legacy_of(plugin_id) is None:
+            return await super().synchronize(plugin_id, device, raw_config)
+        await self._called("synchronize", plugin_id, device.id, device, dict(raw_config))
+        return None
+
+    async def ask(self, kind: str, plugin_id: str, *arguments: Any) -> tuple[Mapping[str, Any], bytes]:
+        """Return header and body of what a plugin of the older interface answers.
+
+        :param kind: ``web``, ``path``, ``tftp``, ``sensitive``, ``deconfigure``, ``parameters``, ``parameter`` or
+            ``set_parameter``.
+        :raises PluginProblem: when the plugin is not loaded, is of the other kind, or fails.
+        """
+        plugin = self._loaded.get(plugin_id)
+        if plugin is None or plugin.legacy is None:
+            raise PluginProblem(f"the plugin {plugin_id} cannot do this")
+        payload = await self._runner.call(kind, self._present(plugin_id), *arguments, seconds=self._seconds)
+        header, body = parsed_answer(payload)
+        if kind == "set_parameter":
+            self._loaded[plugin_id] = evolve(plugin, legacy=parsed_facts(payload))
+        return header, body
+
+    def place(self, plugin: LoadedPlugin) -> PluginPlace:
+        """Return which state of a loaded plugin is meant now."""
+        return self._present(plugin.id)
+
+    def legacy_of(self, plugin_id: str) -> LegacyFacts | None:
+        """Return what a loaded plugin of the older interface said of itself; None for all others."""
+        plugin = self._loaded.get(plugin_id)
+        return plugin.legacy if plugin is not None else None
+
+    def served_by(self, plugin_id: str, protocol: str) -> ServedBy:
+        """Return how a plugin serves a protocol, ``http`` or ``tftp``."""
+        legacy = self.legacy_of(plugin_id)
+        if legacy is None:
+            return NATIVE
+        return legacy.http if protocol == "http" else legacy.tftp
+
+    def firmware_root(self, plugin_id: str) -> Path:
+        """Return the directory that a plugin's packages are placed in."""
+        legacy = self.legacy_of(plugin_id)
+        return self._directory / check_plugin_id(plugin_id) / (legacy.firmware_root if legacy else STATIC)
+
+    def credentials(self, plugin_id: str, url: str) -> Credentials | None:
+        """Return user and password that a plugin gave for downloads from a URL, or None."""
+        legacy = self.legacy_of(plugin_id)
+        fitting = [each for each in legacy.passwords if url.startswith(each[0])] if legacy is not None else []
+        if not fitting:
+            return None
+        _, user, word = max(fitting, key=lambda each: len(each[0]))
+        return Credentials(user or "", word or "") if user or word else None
+
+    async def _loaded_from(self, directory: Path, plugin_id: str) -> LoadedPlugin:
+        info: PluginInfo = await self._threads.run(read_manifest, directory)
+        if info.api is not None:
+            return await super()._loaded_from(directory, plugin_id)
+        self._installed[plugin_id] = info
+        self._check_legacy(info)
+        place = await self._place(directory, plugin_id)
+        facts = parsed_facts(await self._runner.call("load", place, seconds=self._seconds))
+        return LoadedPlugin(id=plugin_id, info=info, directory=directory, revision=place.revision, legacy=facts)
+
+    def _check_legacy(self, info: PluginInfo) -> None:
+        check_api(info, legacy=True)
+        check_interface(info.document, minimum=self._check_compat[0], maximum=self._check_compat[1])
+
+    async def _called(self, kind: str, plugin_id: str, device_id: str | None, *arguments: Any) -> bytes:
+        if self.legacy_of(plugin_id) is None:
+            return await super()._called(kind, plugin_id, device_id, *(self._for_native(each) for each in arguments))
+        plain = [plain_device(each) if isinstance(each, Device) else each for each in arguments]
+        try:
+            payload = await self._runner.call(kind, self._present(plugin_id), *plain, seconds=self._seconds)
+            parsed_answer(payload)
+        except PluginProblem as problem:
+            self._problems.note(plugin_id, kind, problem.sentence, device_id)
+            raise
+        self._problems.clear(plugin_id, kind, device_id)
+        return payload
+
+    def _for_native(self, argument: Any) -> Any:
+        return in_own_words(argument, self._knowledge) if isinstance(argument, Device) else argument
+
+
+def _kinds(directory: Path) -> dict[str, bool]:
+    """Return the ids of all plugins on disk, and whether each is of the older interface; blocks."""
+    directory.mkdir(parents=True, exist_ok=True)
+    kinds: dict[str, bool] = {}
+    for child in sorted(directory.iterdir()):
+        if child.is_dir() and not child.name.startswith("."):
+            try:
+                kinds[child.name] = read_manifest(child).api is None
+            except PluginProblem:
+                kinds[child.name] = False
+    return kinds

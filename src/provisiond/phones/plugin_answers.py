@@ -1,0 +1,60 @@
+"""Answers that plugins of the older interface give by code of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+from urllib.parse import unquote
+
+from provisiond.identification.values import PhoneRequest
+from provisiond.identification.values import Protocol as PhoneProtocol
+from provisiond.legacy.wire import PhoneRequest as PluginRequest
+from provisiond.model.device import Device
+from provisiond.phones.content import Content, OwnAnswer
+
+_DROPPED = frozenset({"content-length", "transfer-encoding", "connection", "server", "date"})
+
+
+class Asking(Protocol):
+    """Asks plugins (``plugins.registry``)."""
+
+    async def ask(self, kind: str, plugin_id: str, *arguments: Any) -> tuple[Mapping[str, Any], bytes]: ...
+
+
+async def asked_content(plugins: Asking, device: Device, request: PhoneRequest) -> Content:
+    """Return what the plugin of a device answers to a request.
+
+    :raises PluginProblem: when it cannot answer at all.
+    """
+    document = {key: value for key, value in device.document.items() if value is not None}
+    if request.protocol is PhoneProtocol.TFTP:
+        name = request.path.encode("latin-1", "replace")
+        header, body = await plugins.ask("tftp", device.plugin or "", name, request.peer or "", document)
+        status = 0 if header.get("served") is True else -1 - max(0, int(header.get("code", 0)))
+        return _content(body, OwnAnswer(status=status, text=str(header.get("text", ""))[:200]))
+    header, body = await plugins.ask("web", device.plugin or "", for_plugin(request), document)
+    headers = tuple((str(name), str(value)) for name, value in header["headers"] if str(name).lower() not in _DROPPED)
+    return _content(body, OwnAnswer(status=int(header["status"]), headers=headers))
+
+
+async def rewritten_name(plugins: Asking, device: Device, request: PhoneRequest) -> str | None:
+    """Return the file name that a plugin makes of a request's path; None when it leaves it alone."""
+    header, _ = await plugins.ask("path", device.plugin or "", for_plugin(request))
+    path = header.get("path")
+    return unquote(path) if isinstance(path, str) else None
+
+
+def for_plugin(request: PhoneRequest) -> PluginRequest:
+    """Return a request in the form in which processes of plugins take it."""
+    return PluginRequest(
+        method=request.method,
+        path=request.path.encode("latin-1", "replace"),
+        query=request.raw_query.encode("latin-1", "replace"),
+        headers=tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers.items()),
+        body=request.body,
+        peer=request.peer or "",
+    )
+
+
+def _content(body: bytes, own: OwnAnswer) -> Content:
+    return Content(size=len(body), etag="", modified=0.0, content_type="", kind="plugin", data=body, own=own)

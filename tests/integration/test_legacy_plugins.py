@@ -1,0 +1,117 @@
+"""Existing plugins under a real server: from their repository to phones over HTTP and TFTP."""
+
+from __future__ import annotations
+
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+from tests.support.legacy_plugins import write_acme
+from tests.support.legacy_repository import build_legacy_repository
+from tests.support.servers import Running, prepared
+
+OLD, NEW = "wazo-acme-1.0", "wazo-acme-1.10"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    root = tmp_path_factory.mktemp("legacy")
+    plugins = [
+        write_acme(root / "plugins", OLD, "C", models=("A1", "A2"), files={"var/tftpboot/Acme/static.bin": b"\1\2\3"}),
+        write_acme(root / "plugins", NEW, "B", models=("A3",), version="1.10"),
+    ]
+    repository = build_legacy_repository(root / "repository", plugins)
+    running = prepared(root / "server", repository)
+    running.server.start()
+    try:
+        running.install(OLD, NEW)
+        yield running
+    finally:
+        assert running.server.stop() == 0
+
+
+def fetch(server: Running, path: str, agent: str, method: str = "GET") -> tuple[int, bytes]:
+    request = urllib.request.Request(f"http://127.0.0.1:{server.http}{path}", method=method)
+    request.add_header("User-Agent", agent)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return response.status, response.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def fetch_tftp(server: Running, name: bytes) -> bytes | int:
+    """Return the file, shorter than one block, or the error code."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.bind(("127.0.3.1", 0))
+        phone.settimeout(60)
+        phone.sendto(b"\0\1" + name + b"\0octet\0", ("127.0.0.1", server.tftp))
+        data, peer = phone.recvfrom(2048)
+        if data[1] == 5:
+            return data[3]
+        phone.sendto(b"\0\4" + data[2:4], peer)
+        return data[4:]
+
+
+def device(server: Running, mac: str) -> dict[str, object]:
+    (found,) = server.rest.get(f"/dev_mgr/devices?q=%7B%22mac%22:%22{mac}%22%7D")["devices"]
+    return dict(found)
+
+
+def test_they_are_listed_like_any_other(server: Running) -> None:
+    installed = server.rest.get("/pg_mgr/install/installed")["pkgs"]
+    assert {OLD, NEW} <= installed.keys()
+    assert "api" not in installed[OLD]
+    assert "problem" not in installed[OLD]
+    assert {OLD, NEW} <= server.rest.get("/pg_mgr/plugins")["plugins"].keys()
+    assert server.rest.get(f"/pg_mgr/plugins/{OLD}/info")["plugin_info"]["description"] == "Acme"
+
+
+def test_the_first_request_of_a_new_phone_is_answered_over_http(server: Running) -> None:
+    status, content = fetch(server, "/Acme/001122334401.cfg", "Acme A1 1.0")
+    assert (status, content.splitlines()[0]) == (200, b"model=A1")
+    known = device(server, "00:11:22:33:44:01")
+    assert (known["vendor"], known["model"], known["plugin"], known["configured"]) == ("Acme", "A1", OLD, True)
+    assert fetch(server, "/Acme/acme.cfg", "Acme A1 1.0 001122334401")[1].startswith(b"server=http://127.0.0.1:")
+    assert fetch(server, "/Acme/static.bin", "Acme A1 1.0 001122334401") == (200, b"\1\2\3")
+    assert fetch(server, "/Acme/nothing.cfg", "Acme A1 1.0 001122334401")[0] == 404
+
+
+def test_models_decide_between_versions(server: Running) -> None:
+    assert fetch(server, "/Acme/001122334402.cfg", "Acme A3 1.10")[0] == 200
+    assert device(server, "00:11:22:33:44:02")["plugin"] == NEW
+    assert fetch(server, "/Acme/001122334403.cfg", "Acme A9 1.10")[0] == 200
+    assert device(server, "00:11:22:33:44:03")["plugin"] == NEW
+
+
+def test_the_first_request_of_a_new_phone_is_answered_over_tftp(server: Running) -> None:
+    assert fetch_tftp(server, b"acme-001122334404.cfg") == 1
+    assert device(server, "00:11:22:33:44:04")["vendor"] == "Acme"
+    content = fetch_tftp(server, b"Acme/001122334404.cfg")
+    assert isinstance(content, bytes)
+    assert content.startswith(b"model=any")
+    assert fetch(server, "/Acme/001122334404.cfg", "Acme A1 1.0 001122334404")[1] != b""
+
+
+def test_a_change_reaches_the_phone(server: Running) -> None:
+    fetch(server, "/Acme/001122334405.cfg", "Acme A2 1.0")
+    known = device(server, "00:11:22:33:44:05")
+    raw = {"timezone": "Europe/Paris", "sip_lines": {"1": {"username": "alice", "proxy_ip": "192.0.2.9"}}}
+    server.rest.call("POST", "/cfg_mgr/configs", {"config": {"id": "alice", "parent_ids": ["base"], "raw_config": raw}})
+    server.rest.call("PUT", f"/dev_mgr/devices/{known['id']}", {"device": {**known, "config": "alice"}})
+    content = fetch(server, "/Acme/001122334405.cfg", "Acme A2 1.0 001122334405")[1].decode()
+    assert "line1=alice@192.0.2.9" in content
+    assert "zone=60 3/W5.1/7200;10/W5.1/10800;3600" in content
+
+
+def test_templates_of_the_administrator_win_after_a_reload(server: Running) -> None:
+    fetch(server, "/Acme/001122334406.cfg", "Acme A2 1.0")
+    own = server.server.state / "plugins" / OLD / "var" / "templates" / "A2.tpl"
+    own.write_text("mine\n")
+    server.rest.call("POST", "/pg_mgr/reload", {"id": OLD})
+    assert fetch(server, "/Acme/001122334406.cfg", "Acme A2 1.0 001122334406") == (200, b"mine")
+    own.unlink()
+    server.rest.call("POST", "/pg_mgr/reload", {"id": OLD})
+    assert fetch(server, "/Acme/001122334406.cfg", "Acme A2 1.0 001122334406")[1].startswith(b"model=any")
