@@ -104,6 +104,7 @@ class Server:
         self.settings = settings
         self._log = log or settings.parent / "provisiond.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self.wrapper: list[str] = []
         self.state = Path(yaml.safe_load(settings.read_text())["general"]["state_dir"])
 
     @property
@@ -123,7 +124,10 @@ class Server:
         with self._log.open("ab") as out:
             offset = out.tell()
             self._process = subprocess.Popen(
-                [str(program), "--config", str(self.settings)], stdout=out, stderr=out, start_new_session=True
+                [*self.wrapper, str(program), "--config", str(self.settings)],
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
             )
         deadline = time.monotonic() + seconds
         while READY not in self.log_text(offset):

@@ -151,7 +151,8 @@ def _encrypted() -> bytes:
     return bytes(data)
 
 
-def _zip_bomb(size: int) -> bytes:
+def zeros_zip(size: int) -> bytes:
+    """Return a small zip of one file of so many zeros."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive, archive.open("z", "w") as file:
         for _ in range(size >> 20):
@@ -172,7 +173,7 @@ def firmware_archives() -> Mapping[str, tuple[str, bytes]]:
         "size that lies": _zip_saying(size=1 << 30),
         "packed size that lies": _zip_saying(packed=1 << 20),
         "offset that lies": _zip_saying(offset=1 << 30),
-        "bomb": _zip_bomb(24 << 20),
+        "bomb": zeros_zip(24 << 20),
         "control character": zip_bytes({"a\nb": b"x"}),
         "long name": zip_bytes({"n" * 300: b"x"}),
         "only rubbish": zip_bytes({".hidden": b"x", "x.tmp": b"x"}),
