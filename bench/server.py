@@ -118,6 +118,11 @@ class Server:
         """Whether it was started at least once."""
         return self._process is not None
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self, seconds: float = 60) -> None:
         """Start it and return when it says that it is ready."""
         program = Path(sys.executable).with_name("provisiond")
