@@ -249,6 +249,7 @@ def _host_packages(settings: Settings, reactor: Any, state: Path, archives: _Arc
         plugins_dir=state / "plugins",
         cache_dir=general.cache_dir,
         address=address,
+        extensions=settings.extensions,
     )
 
 
@@ -332,7 +333,9 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
             host=registry,
             archives=archives.plugins,
             packages=archives.firmware,
-            host_packages=lambda plugins, operations: host_packages.made(plugins, operations, threads),
+            host_side=lambda plugins, operations, events: host_packages.host_side(
+                plugins, operations, events, threads, reactor
+            ),
             file_inspection=archives.inspection,
             notifier=reaching,
             background_limit=max(1, settings.plugins.workers - 1),

@@ -22,7 +22,7 @@ from provisiond.errors import ProvisiondError, SettingsProblem, StartProblem
 from provisiond.logs import start_logging
 from provisiond.phones.http import PhoneFilesResource, PhoneSite
 from provisiond.phones.tftp import TftpFiles
-from provisiond.rest.application import api_site
+from provisiond.rest.application import api_site, extension_site
 from provisiond.settings import MEBIBYTE, Settings, load_settings
 from provisiond.store.database import open_database
 from provisiond.tftp.limits import Bounds
@@ -92,12 +92,19 @@ class Daemon:
         assert self._tftp is not None
         self._tftp.start()
         http, rest = (port.getHost() for port in self._ports)
+        await self._listen_for_extensions(parts)
         log.info(
             "ready: REST on {rest}, HTTP on {http}, TFTP on {tftp}",
             rest=getattr(rest, "port", rest),
             http=getattr(http, "port", http),
             tftp=", ".join(str(port) for port in self._tftp.ports) or "no port",
         )
+
+    async def _listen_for_extensions(self, parts: Parts) -> None:
+        settings = self._settings
+        if settings.extensions.listen is not None:
+            site = extension_site(parts.house, parts.metrics, self._reactor, max_body=settings.rest_api.max_body)
+            await self._listen_on("extensions", settings.extensions.listen, site)
 
     async def _listen_on(self, what: str, endpoint: str, site: Any) -> None:
         try:

@@ -271,6 +271,24 @@ class PackageSettings(Section):
     plugin_command: str = "Install from Domogik Administration"
 
 
+ExtensionSource = Literal["directory", "tarball", "git", "market", "upload"]
+
+
+class ExtensionSettings(Section):
+    """Section ``extensions``: additions to the host itself, that run commands."""
+
+    enabled: bool = False
+    allow_root: bool = False
+    sources: list[ExtensionSource] = ["directory", "tarball", "git", "market", "upload"]
+    directories: list[Directory] = []
+    git_urls: list[str] = []
+    market_url: HttpUrl | None = None
+    path: str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    step_timeout: Annotated[int, Field(ge=1, le=86_400)] = 600
+    platform_version: str | None = None
+    listen: Endpoint | None = None
+
+
 class LogSettings(Section):
     """Section ``log``."""
 
@@ -291,6 +309,7 @@ class Settings(Section):
     packages: PackageSettings = PackageSettings()
     sip_sync: SipSyncSettings = SipSyncSettings()
     asterisk_ami: AsteriskAmiSettings = AsteriskAmiSettings()
+    extensions: ExtensionSettings = ExtensionSettings()
     log: LogSettings = LogSettings()
 
     @property

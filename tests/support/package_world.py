@@ -24,6 +24,7 @@ from provisiond.packages.repositories import Repositories, Repository
 from provisiond.packages.web import Answer
 from provisiond.plugins.manifest import check_api, read_manifest
 from provisiond.provisioning.host_packages import node_name
+from provisiond.rest.application import extension_resources
 from provisiond.rest.front import Front
 from provisiond.rest.gate import TokenGate
 from provisiond.rest.host_packages import UPLOADS, HostPackageResources
@@ -31,7 +32,7 @@ from provisiond.rest.operations import OperationResource
 from provisiond.rest.plugins import PluginResources
 from provisiond.rest.routing import Router
 from provisiond.rest.site import ApiSite
-from provisiond.settings import PackageSettings
+from provisiond.settings import ExtensionSettings, PackageSettings
 
 NODE = node_name(os.uname().nodename)
 ICON = b"\x89PNG\r\n\x1a\n" + b"picture"
@@ -89,23 +90,41 @@ class FewRoutes(Api):
     def __init__(self, world: World) -> None:
         house, self.world = world.house, world
         router = Router(TokenGate(house.tokens, house.tenants, world.clock.seconds), Metrics())
-        router.add(HostPackageResources(house.host_packages))
+        assert house.host_side is not None
+        router.add(HostPackageResources(house.host_side.packages))
+        router.add(extension_resources(house.host_side))
         router.add(PluginResources(house.plugins, house.packages))
         for word in ("install", "upgrade"):
             for each, endpoint in OperationResource(house.operations, f"/pg_mgr/install/{word}").routes():
                 router.put(each, endpoint)
-        uploads = dict.fromkeys(UPLOADS, house.host_packages.rules.max_upload)
+        uploads = dict.fromkeys(UPLOADS, house.host_side.packages.rules.max_upload)
         self.site = ApiSite(Front(router), world.clock, max_body=1 << 20, uploads=uploads)
         self.token = self.made_token("#")
+
+
+class LateClock:
+    """The clock of a world that is being made."""
+
+    def __init__(self, packages: PackageWorld) -> None:
+        self._packages = packages
+
+    def seconds(self) -> float:
+        return float(self._packages.world.clock.seconds())
+
+    def callLater(self, *arguments: Any) -> Any:  # noqa: N802
+        return self._packages.world.clock.callLater(*arguments)
 
 
 class PackageWorld:
     """A server on stand-ins that installs real archives.
 
+    :param extensions: settings of section ``extensions``.
     :param around: settings of section ``packages``.
     """
 
-    def __init__(self, root: Path, *, channel: bool = False, **around: Any) -> None:
+    def __init__(
+        self, root: Path, *, channel: bool = False, extensions: Mapping[str, Any] | None = None, **around: Any
+    ) -> None:
         self.root = root
         self.web = FakeWeb()
         self.list = root / "sources.list"
@@ -116,10 +135,11 @@ class PackageWorld:
         (root / "state").mkdir()
         self.pins: dict[str, str] = {}
         self.settings = PackageSettings(sources_list=self.list, **around)
+        self.extension_settings = ExtensionSettings(**(extensions or {}))
         self.host = DiskHost(self.plugins_dir)
         self._sources = [Repository(name="default", url=self.channel.as_uri() if channel else None)]
         self.world: World = self._world()
-        self.packages = self.world.house.host_packages
+        self.packages = self.world.house.host_side.packages
         self.world.start()
         self.api = FewRoutes(self.world)
 
@@ -159,13 +179,18 @@ class PackageWorld:
             plugins_dir=self.plugins_dir,
             cache_dir=self.cache_dir,
             address="192.0.2.1",
+            extensions=self.extension_settings,
+            root=self.root / "host",
         )
         return World(
             self.root / "state",
             host=self.host,
             archives=archives,
-            host_packages=lambda plugins, operations: self.made.made(plugins, operations, InlineThreads()),
+            host_side=self._host_side,
         )
+
+    def _host_side(self, *made: Any) -> Any:
+        return self.made.host_side(*made, InlineThreads(), LateClock(self))
 
     def get(self, path: str, **more: Any) -> dict[str, Any]:
         """Return the document that ``GET /package/<path>`` answers, or another method's."""

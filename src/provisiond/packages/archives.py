@@ -175,12 +175,20 @@ def _vacant(root: Path, parts: tuple[str, ...]) -> Path:
     return path
 
 
-def unpack_tar(archive: Path, destination: Path, usage: Usage, *, drop_dangling_links: bool = False) -> tuple[str, ...]:
+def unpack_tar(
+    archive: Path,
+    destination: Path,
+    usage: Usage,
+    *,
+    drop_dangling_links: bool = False,
+    keep_executable: bool = False,
+) -> tuple[str, ...]:
     """Unpack a tar archive (plain, gzip, bzip2 or xz, told by its content) into an existing directory.
 
     Owners, modes and special bits of the archive are ignored. On failure the directory holds what was unpacked so far.
 
     :param drop_dangling_links: remove links to nothing instead of refusing the archive.
+    :param keep_executable: let files be executable that are so for their owner in the archive.
     :return: the distinct first components of the members' names, sorted.
     :raises ArchiveProblem: for anything but files, directories and links that stay inside; for names that lead out;
         above a limit; for a broken archive.
@@ -192,6 +200,8 @@ def unpack_tar(archive: Path, destination: Path, usage: Usage, *, drop_dangling_
             if parts:
                 tops.add(parts[0])
                 _place_member(tar, member, parts, destination, usage)
+                if keep_executable and member.isreg() and member.mode & 0o100:
+                    destination.joinpath(*parts).chmod(0o755)
     _check_links(destination, drop_dangling_links)
     return tuple(sorted(tops))
 

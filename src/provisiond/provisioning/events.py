@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
@@ -95,8 +96,25 @@ class PluginProblemSeen:
     device_id: str | None
 
 
+@frozen
+class ExtensionProgress:
+    """An extension is being installed or uninstalled.
+
+    :param kind: ``install`` or ``uninstall``.
+    :param status: name of the step, in the end ``completed`` or ``error``.
+    :param errors: what went wrong, None while nothing has.
+    """
+
+    uuid: str
+    kind: str
+    status: str
+    progress: str
+    errors: dict[str, Any] | None = None
+
+
 Event = (
-    DeviceSeen
+    ExtensionProgress
+    | DeviceSeen
     | DeviceChanged
     | DeviceConfigured
     | DeviceSynchronized

@@ -26,7 +26,7 @@ from provisiond.provisioning.first_start import create_admin_token, create_defau
 from provisiond.provisioning.flattening import Flattening
 from provisiond.provisioning.following import EVERY_KIND, Feed, Following
 from provisiond.provisioning.foreign import ForeignEyes
-from provisiond.provisioning.host_packages import HostPackages
+from provisiond.provisioning.host_side import HostSide
 from provisiond.provisioning.inspection import Inspection
 from provisiond.provisioning.operations import Operations, StoredOperations
 from provisiond.provisioning.outside_tokens import OutsideTokens, Service
@@ -91,7 +91,7 @@ class Surroundings:
     :param foreign: sees phones as existing plugins see them, or None.
     :param conflicts_by_text: True to compare ids of equally fitting plugins as texts.
     :param file_inspection: looks at the files that those are made from, or None.
-    :param host_packages: makes the packages of the host of plugins and operations, or None.
+    :param host_side: makes what concerns the host of plugins, operations and events, or None.
     """
 
     clock: Clock
@@ -103,7 +103,7 @@ class Surroundings:
     archives: VersionedArchives
     packages: PackageService | None = None
     file_inspection: FileInspection | None = None
-    host_packages: Callable[[Plugins, Operations], HostPackages] | None = None
+    host_side: Callable[[Plugins, Operations, Events], HostSide] | None = None
     notifier: Notifier | None = None
     parameter_defaults: Mapping[str, Any] = {}
     keys_in_urls: bool = False
@@ -223,7 +223,7 @@ class House:
         self.package_files = PackageFiles(
             self.packages, around.file_inspection, self.operations, self.parameters, use, clock
         )
-        self.host_packages = around.host_packages and around.host_packages(self.plugins, self.operations)
+        self.host_side = around.host_side and around.host_side(self.plugins, self.operations, self.events)
         self.synchronization = Synchronization(
             directory=self.directory,
             flattening=self.flattening,
@@ -278,6 +278,8 @@ class House:
         await create_default_configs(self._stores.configs, self.configs, host, http_port)
         token = await create_admin_token(self.tokens, self.tenants.master, self._around.state_dir, self._around.threads)
         await self._following.start()
+        if self.host_side is not None:
+            await self.host_side.extensions.start()
         return token
 
     def stamp(self) -> tuple[int, int, int]:
@@ -286,6 +288,8 @@ class House:
 
     async def stop(self) -> None:
         """End the background work and write what is not written yet. The stores are still open."""
+        if self.host_side is not None:
+            self.host_side.extensions.stop()
         await self._following.stop()
         await self.rendering.stop()
         await self.sightings.flush()

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from provisiond.metrics import Metrics
+from provisiond.provisioning.host_side import HostSide
 from provisiond.provisioning.house import House
 from provisiond.rest.api_description import DescriptionResources
 from provisiond.rest.bulk import BulkResources
 from provisiond.rest.configs import ConfigResources
 from provisiond.rest.devices import DeviceResources
 from provisiond.rest.event_stream import EventResources
-from provisiond.rest.front import Front
+from provisiond.rest.extensions import ExtensionResources
+from provisiond.rest.front import ExtensionFront, Front
 from provisiond.rest.gate import TokenGate
 from provisiond.rest.host_packages import UPLOADS, HostPackageResources
 from provisiond.rest.inspection import InspectionResources, Journal
@@ -47,8 +49,9 @@ def routed(house: House, journal: Journal, metrics: Metrics, clock: Any) -> Rout
     router.add(TokenResources(house.tokens))
     router.add(TenantResources(house.tenants))
     router.add(EventResources(house.event_log, clock, gate.is_current))
-    if house.host_packages is not None:
-        router.add(HostPackageResources(house.host_packages))
+    if house.host_side is not None:
+        router.add(HostPackageResources(house.host_side.packages))
+        router.add(extension_resources(house.host_side))
     router.add(DescriptionResources(lambda: router.routes, house.threads))
     for path in PATHS:
         for each, endpoint in OperationResource(house.operations, path).routes():
@@ -59,6 +62,19 @@ def routed(house: House, journal: Journal, metrics: Metrics, clock: Any) -> Rout
 def api_site(house: House, journal: Journal, metrics: Metrics, reactor: Any, *, max_body: int) -> ApiSite:
     """Return the site that serves the API."""
     uploads = dict[bytes, int]()
-    if house.host_packages is not None:
-        uploads = dict.fromkeys(UPLOADS, house.host_packages.rules.max_upload)
+    if house.host_side is not None:
+        uploads = dict.fromkeys(UPLOADS, house.host_side.packages.rules.max_upload)
     return ApiSite(Front(routed(house, journal, metrics, reactor)), reactor, max_body=max_body, uploads=uploads)
+
+
+def extension_resources(side: HostSide) -> ExtensionResources:
+    """Return what programs can do with extensions."""
+    return ExtensionResources(side.extensions, side.market, side.shown_settings)
+
+
+def extension_site(house: House, metrics: Metrics, reactor: Any, *, max_body: int) -> ApiSite:
+    """Return a site that serves the API of extensions alone, under ``/0.2``."""
+    router = Router(TokenGate(house.tokens, house.tenants, reactor.seconds, house.outside), metrics)
+    assert house.host_side is not None
+    router.add(extension_resources(house.host_side))
+    return ApiSite(ExtensionFront(router), reactor, max_body=max_body)

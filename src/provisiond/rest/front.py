@@ -36,12 +36,16 @@ class Front(Resource):
         self._router = router
         self._inner = router.app.resource()
 
+    def within(self, segments: list[str]) -> tuple[str, list[str]]:
+        """Return the prefix that the answer shows, and the path as the router knows it."""
+        return _within(segments)
+
     def render(self, request: Any) -> Any:
         """Answer a request."""
         segments = [quote(segment, safe="") for segment in request.postpath]
         if len(segments) > 1 and segments[-1] == "":
             segments.pop()
-        request.shown_prefix, inner = _within(segments)
+        request.shown_prefix, inner = self.within(segments)
         if request.method == b"OPTIONS":
             allowed = self._router.methods_at("/" + "/".join(inner))
             answer = Answer(status=200, headers={"Allow": ", ".join([*allowed, "OPTIONS"]) if allowed else METHODS})
@@ -52,6 +56,14 @@ class Front(Resource):
             request.method = b"unknown-" + request.method
         request.postpath = [segment.encode("ascii") for segment in inner]
         return self._inner.render(request)
+
+
+class ExtensionFront(Front):
+    """A front for the interface of extensions alone, under the prefix that its clients know."""
+
+    def within(self, segments: list[str]) -> tuple[str, list[str]]:
+        """Return no prefix, and the path as the router knows it."""
+        return "", ["api", "plugind", *segments] if segments[:1] == ["0.2"] else segments
 
 
 def _within(segments: list[str]) -> tuple[str, list[str]]:

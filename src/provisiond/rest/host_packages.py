@@ -14,7 +14,7 @@ from provisiond.packages.catalog.identity import PackageFile
 from provisiond.provisioning.host_packages import Begun, HostPackages
 from provisiond.rest.answers import Answer, encoded
 from provisiond.rest.bodies import UploadBody
-from provisiond.rest.problems import HttpProblem, answer_for, sentence_of, status_of
+from provisiond.rest.problems import HttpProblem, answer_for, sentence_of
 from provisiond.rest.routing import Call, acl_word, route
 
 READ: Final = "provd.package.read"
@@ -54,7 +54,7 @@ class HostPackageResources:
             status, sentence = 401, "unauthorized"
         elif isinstance(error, _Missing):
             status, sentence = 404, error.sentence
-        elif isinstance(error, ProvisiondError) and status_of(error) != 500:
+        elif isinstance(error, ProvisiondError):
             sentence = sentence_of(error)
             status = 503 if isinstance(error, Unavailable) else 200
         else:

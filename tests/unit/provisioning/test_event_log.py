@@ -34,6 +34,7 @@ def test_every_kind_has_a_name() -> None:
         "operation_changed",
         "plugin_changed",
         "plugin_problem_seen",
+        "extension_progress",
     } == ALL
 
 
