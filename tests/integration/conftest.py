@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
 from tests.support.postgresql import postgresql
 from tests.support.stores import Stores, empty, open_stores
 
@@ -15,6 +16,16 @@ def server() -> Iterator[str]:
     """The URL of a PostgreSQL database."""
     with postgresql() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def other_server(server: str) -> str:
+    """The URL of a second database of the same server, for what outlives a test."""
+    made = create_engine(server, isolation_level="AUTOCOMMIT")
+    with made.connect() as connection:
+        connection.execute(text("CREATE DATABASE other"))
+    made.dispose()
+    return server.replace("/postgres?", "/other?")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

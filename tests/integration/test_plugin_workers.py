@@ -152,8 +152,8 @@ class Workers(TestCase):
     def test_a_device_that_kills_the_process(self) -> Deferred[None]:
         return self._device_problem("os.kill(os.getpid(), 9); return ()", "signal 9")
 
-    def test_a_result_of_a_gigabyte(self) -> Deferred[None]:
-        return self._device_problem("return [File(name='x', content=b'x' * 2**30)]", "8 MiB")
+    def test_a_result_that_is_far_too_large(self) -> Deferred[None]:
+        return self._device_problem("return [File(name='x', content=b'x' * 2**26)]", "8 MiB")
 
     def test_a_name_that_leaves_its_directory(self) -> Deferred[None]:
         return self._device_problem("return [File(name='../../x', content=b'')]", "name")
