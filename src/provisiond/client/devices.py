@@ -14,6 +14,7 @@ from provisiond.client.operations import begun
 from provisiond.client.selection import ALL, Selection
 from provisiond.client.values import Device, Imported, Operation
 
+Steps = list[dict[str, Any]]
 MANAGER: Final = "dev_mgr"
 COLLECTION: Final = f"/{MANAGER}/devices"
 
@@ -106,6 +107,37 @@ class Devices(Resource[Way]):
         """
         answer = yield Request(method="POST", path=f"/{MANAGER}/synchronize", document={"id": device_id})
         return begun(answer)
+
+    @Asked
+    def synchronize_many(
+        self,
+        device_ids: Sequence[str],
+        *,
+        rate: float | None = None,
+        window: int | None = None,
+        max_failures: int | None = None,
+    ) -> Conversation[Operation]:
+        """Begin to make phones fetch their files again, at a pace.
+
+        :param rate: phones a second.
+        :param window: phones at a time.
+        :param max_failures: failures in a row after which the rest is left alone.
+        :raises NotFound: when one of the devices does not exist; then none is told.
+        """
+        given = {"rate": rate, "window": window, "max_failures": max_failures}
+        pace = {name: value for name, value in given.items() if value is not None}
+        document = {"ids": [*device_ids], **pace}
+        return begun((yield Request(method="POST", path=f"/{MANAGER}/synchronize_many", document=document)))
+
+    @Asked
+    def synchronization(self, device_id: str) -> Conversation[Steps]:
+        """Return the steps of a device's last synchronization: ``step``, ``at``, ``sentence``; oldest first.
+
+        :raises NotFound: when there is no such device.
+        """
+        answer = yield Request(method="GET", path=f"/{MANAGER}/devices" + path(device_id, "synchronization"))
+        steps: Steps = checked(answer).member("steps")
+        return steps
 
     @Asked
     def report_lease(self, lease: Lease) -> Conversation[None]:

@@ -115,6 +115,12 @@ class TestDevices:
 
     def test_a_synchronization_that_fails_tells_why(self, admin: Administrator, phones: list[str]) -> None:
         assert "not configured" in admin.refused(1, "device", "sync", "d2")
+        assert "failed" in admin.told("device", "steps", "d2", "-o", "name")
+
+    def test_many_are_synchronized_in_one_operation(self, admin: Administrator, phones: list[str]) -> None:
+        address = admin.told("device", "sync", "--no-wait", "--rate", "5", "--all")
+        assert address.startswith("dev_mgr/synchronize_many/")
+        assert "rate is 0.1 to 1000" in admin.refused(4, "device", "sync", "--rate", "0", "--all")
 
     def test_what_a_phone_gets_is_listed_shown_and_compared(self, admin: Administrator, phones: list[str]) -> None:
         name = admin.told("device", "files", "d0", "-o", "name").split()[0]

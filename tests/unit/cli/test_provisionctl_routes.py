@@ -28,8 +28,11 @@ device add id=D mac=00:08:5d:00:00:01 plugin=acme-1.0 config=k
 device list
 device show D
 device set D description=x
+device add id=E mac=00:08:5d:00:00:02
 device reconfigure D
 device sync --no-wait D
+device sync --no-wait --rate 100 D E
+device steps D
 device files D
 device preview D
 device diff D 00085d000001.cfg

@@ -211,6 +211,21 @@ CASES = [
         {"id": "x"},
     ),
     Case(
+        "devices.synchronize_many",
+        lambda c: c.devices.synchronize_many(["x", "y"], rate=2.5, max_failures=3),
+        "POST /dev_mgr/synchronize_many",
+        working("/dev_mgr/synchronize_many"),
+        Operation(path="/dev_mgr/synchronize_many/7"),
+        {"ids": ["x", "y"], "rate": 2.5, "max_failures": 3},
+    ),
+    Case(
+        "devices.synchronization",
+        lambda c: c.devices.synchronization("a b"),
+        "GET /dev_mgr/devices/a%20b/synchronization",
+        told({"steps": [{"step": "sent"}]}),
+        [{"step": "sent"}],
+    ),
+    Case(
         "devices.report_lease",
         lambda c: c.devices.report_lease(Lease(op="commit", ip="192.0.2.1", mac="m", options=["06066"])),
         "POST /dev_mgr/dhcpinfo",

@@ -24,6 +24,7 @@ from provisiond.client.blocking import Client
 from provisiond.client.selection import Selection
 from provisiond.client.values import Device
 
+STEP_COLUMNS: Final = ("step", "at", "sentence")
 COLUMNS: Final = ("id", "mac", "ip", "vendor", "model", "version", "plugin", "config", "configured")
 FILE_COLUMNS: Final = ("name", "size", "rendered", "fetched", "fetched_is_current")
 JOURNAL_COLUMNS: Final = ("time", "protocol", "method", "peer", "path", "outcome", "reason")
@@ -149,22 +150,40 @@ def reconfigure(
 
 @device.command("sync")
 @MANY
+@click.option("--rate", type=float, help="Phones told a second, when there are many.  [default: 10]")
+@click.option("--window", type=int, help="Phones told at a time.  [default: 20]")
+@click.option("--max-failures", type=int, help="Failures in a row that stop it.  [default: 10]")
 @wait_option
 @pass_session
 def synchronize(
-    session: Session, ids: Sequence[str], all_of_them: bool, filters: Sequence[str], query: str | None, wait: bool
+    session: Session,
+    ids: Sequence[str],
+    all_of_them: bool,
+    filters: Sequence[str],
+    query: str | None,
+    rate: float | None,
+    window: int | None,
+    max_failures: int | None,
+    wait: bool,
 ) -> None:
-    """Make phones fetch their files again."""
+    """Make phones fetch their files again; many of them at a pace."""
     wanted = chosen(ids, all_of_them, filters, query, found_by(session))
-    if len(wanted) == 1 or not wait:
-        works = [begun(each, lambda each=each: session.client.devices.synchronize(each)) for each in wanted]  # type: ignore[misc]
-        follow(session, works, wait)
-        return
+    devices = session.client.devices
+    if len(wanted) == 1:
+        works = [begun(wanted[0], lambda: devices.synchronize(wanted[0]))]
+    else:
+        pace = {"rate": rate, "window": window, "max_failures": max_failures}
+        works = [begun(f"{len(wanted)} phones", lambda: devices.synchronize_many(wanted, **pace))]  # type: ignore[arg-type]
+    follow(session, works, wait)
 
-    def done(client: Client, each: str) -> None:
-        client.operations.wait(client.devices.synchronize(each))
 
-    for_each(session, wanted, done, "synchronized")
+@device.command("steps")
+@DEVICE
+@output_options
+@pass_session
+def steps(session: Session, device_id: str, output: Output) -> None:
+    """Show how far a phone got that was told to fetch: sent, answered, fetched or failed."""
+    show_rows(session, output, session.client.devices.synchronization(device_id), STEP_COLUMNS, "step")
 
 
 def found_by(session: Session) -> Callable[[dict[str, Any]], Iterable[str]]:
