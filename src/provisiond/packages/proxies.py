@@ -13,7 +13,14 @@ from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
-from twisted.web.client import URI, Agent, BrowserLikePolicyForHTTPS, ProxyAgent
+from twisted.web.client import (
+    URI,
+    Agent,
+    BrowserLikePolicyForHTTPS,
+    HTTPConnectionPool,
+    ProxyAgent,
+    _HTTP11ClientFactory,
+)
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory, IPolicyForHTTPS, IResponse
 from zope.interface import implementer
@@ -167,6 +174,10 @@ class _EndpointFactory:
         return cast(IStreamClientEndpoint, HostnameEndpoint(self._reactor, host, port, timeout=CONNECT_SECONDS))
 
 
+class _QuietFactory(_HTTP11ClientFactory):
+    noisy = False
+
+
 class ProxiedAgent:
     """Asks for http, https and (through a proxy only) ftp URLs.
 
@@ -180,6 +191,9 @@ class ProxiedAgent:
         self._reactor = reactor
         self._proxies = proxies
         self._endpoints = _EndpointFactory(reactor, proxies, policy or BrowserLikePolicyForHTTPS())
+        self._pool = HTTPConnectionPool(reactor, persistent=False)
+        # two lines in the log for each connection help nobody
+        self._pool._factory = _QuietFactory
 
     def request(
         self,
@@ -195,15 +209,15 @@ class ProxiedAgent:
         scheme = uri.partition(b":")[0].decode("ascii").lower()
         headers = headers.copy() if headers is not None else Headers()
         if scheme == "https":
-            agent = Agent.usingEndpointFactory(self._reactor, self._endpoints)
+            agent = Agent.usingEndpointFactory(self._reactor, self._endpoints, self._pool)
             return cast("Deferred[IResponse]", agent.request(method, uri, headers))
         proxy = proxy_for(scheme, self._proxies())
         if proxy is None:
             if scheme != "http":
                 raise DownloadProblem(f"{scheme} URLs are asked for over HTTP only through a proxy")
-            agent = Agent.usingEndpointFactory(self._reactor, self._endpoints)
+            agent = Agent.usingEndpointFactory(self._reactor, self._endpoints, self._pool)
             return cast("Deferred[IResponse]", agent.request(method, uri, headers))
         if proxy.authorization:
             headers.setRawHeaders(b"proxy-authorization", [proxy.authorization])
-        proxied = ProxyAgent(self._endpoints.to_proxy(proxy), self._reactor)
+        proxied = ProxyAgent(self._endpoints.to_proxy(proxy), self._reactor, self._pool)
         return cast("Deferred[IResponse]", proxied.request(method, uri, headers))

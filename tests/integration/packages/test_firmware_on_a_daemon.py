@@ -239,6 +239,24 @@ def test_large_firmware_is_streamed_with_ranges_over_http(daemon: PackageDaemon,
     assert peak_memory(daemon) - before < 64 << 20
 
 
+def test_a_phone_that_is_loading_firmware_gets_all_of_it_while_its_plugin_is_removed(
+    daemon: PackageDaemon, tmp_path: Path
+) -> None:
+    firmware(daemon, big=noise("big", 40 << 20))
+    daemon.do("install")
+    daemon.package("install", "big")
+    assert daemon.phone("00d0de000009")
+    url, target = f"http://127.0.0.1:{daemon.running.http}/big.bin", tmp_path / "big"
+    curl = ["curl", "-sf", "--limit-rate", "20M", "--interface", "127.0.5.1", "--user-agent", AGENT]
+    with subprocess.Popen([*curl, "-o", str(target), url]) as loading:
+        until(lambda: target.exists() and target.stat().st_size > 1 << 20)
+        daemon.running.rest.call("POST", "/pg_mgr/install/uninstall", {"id": PLUGIN})
+        assert not daemon.plugin.exists()
+        assert loading.poll() is None
+        assert loading.wait(60) == 0
+    assert target.read_bytes() == noise("big", 40 << 20)
+
+
 def test_a_download_goes_on_after_a_cut_and_after_a_kill(tmp_path: Path) -> None:
     with prepared_daemon(tmp_path) as daemon:
         content = noise("cut", 2_000_000)

@@ -87,7 +87,7 @@ class TestRepositories:
     def test_an_unchanged_index_is_not_sent_again(self, daemon: PackageDaemon) -> None:
         daemon.web.requests.clear()
         text = daemon.running.rest.finish("/pg_mgr/install/update", {})
-        assert text == "update|success"
+        assert text in ("update|success", "update|success;0")
         assert daemon.web.asked("/stable/plugins.db")[0]["if-none-match"].startswith('"')
 
     def test_priorities_and_pins_choose(self, daemon: PackageDaemon) -> None:
@@ -96,6 +96,24 @@ class TestRepositories:
         assert "filename" not in offered[PLUGIN]
         said = daemon.refused("/pg_mgr/install/install", id="other-1", repository="testing")
         assert "the repository testing does not offer the plugin other-1" in said
+
+    def test_address_and_proxy_are_parameters_that_count_at_once(self, daemon: PackageDaemon) -> None:
+        put = daemon.running.rest.call
+        put("PUT", "/configure/plugin_server", {"param": {"value": "http://plugins.invalid/stable/"}})
+        put("PUT", "/configure/http_proxy", {"param": {"value": f"http://127.0.0.1:{daemon.web.port}"}})
+        try:
+            daemon.web.requests.clear()
+            daemon.offer_demo("4.0")
+            daemon.update()
+            asked = [path for _, path, _ in daemon.web.requests]
+            assert "http://plugins.invalid/stable/plugins.db" in asked
+            assert states(daemon)["default"]["url"] == "http://plugins.invalid/stable/"
+            assert daemon.running.rest.get("/pg_mgr/install/installable")["pkgs"][PLUGIN]["version"] == "4.0"
+        finally:
+            put("PUT", "/configure/http_proxy", {"param": {"value": None}})
+            put("PUT", "/configure/plugin_server", {"param": {"value": f"{daemon.web.url}/stable"}})
+        daemon.update()
+        assert states(daemon)["default"]["url"] == f"{daemon.web.url}/stable"
 
 
 class TestPlugins:
