@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qs, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
+
+from twisted.web.http import parse_qs
 
 from provisiond.legacy.web_requests import Arguments
 from provisiond.legacy.wire import SeenRequest, value_of
