@@ -157,7 +157,7 @@ class Calls:
     # One plugin
 
     async def _describe(self, hosted: HostedLegacyPlugin) -> bytes:
-        return packed_answer(hosted.described())
+        return packed_answer(await self._alone(hosted, hosted.described))
 
     async def _common(self, hosted: HostedLegacyPlugin, raw_config: Mapping[str, Any]) -> bytes:
         files = await self._alone(hosted, hosted.common_files, raw_config)
@@ -208,18 +208,11 @@ class Calls:
     async def _upload(self, hosted: HostedLegacyPlugin, name: str) -> bytes:
         return packed_answer({"accepted": False})
 
-    async def _parameters(self, hosted: HostedLegacyPlugin) -> bytes:
-        rows = await self._parameter_call(hosted, hosted.parameters, self._here.locale)
-        return packed_answer({"rows": rows})
-
-    async def _parameter(self, hosted: HostedLegacyPlugin, name: str, tenant: str | None) -> bytes:
-        return packed_answer({"value": await self._parameter_call(hosted, hosted.parameter, name, tenant)})
-
     async def _set_parameter(
         self, hosted: HostedLegacyPlugin, name: str, value: str | None, tenant: str | None
     ) -> bytes:
         await self._parameter_call(hosted, hosted.set_parameter, name, value, tenant)
-        return packed_answer(hosted.described())
+        return await self._describe(hosted)
 
     async def _parameter_call(self, hosted: HostedLegacyPlugin, work: Callable[..., T], *arguments: Any) -> T | None:
         try:
@@ -243,8 +236,6 @@ _ANSWERS: Final[Mapping[str, Callable[..., Awaitable[bytes]]]] = {
     "tftp": Calls._tftp,
     "sensitive": Calls._sensitive,
     "upload": Calls._upload,
-    "parameters": Calls._parameters,
-    "parameter": Calls._parameter,
     "set_parameter": Calls._set_parameter,
 }
 

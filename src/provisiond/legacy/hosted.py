@@ -104,17 +104,31 @@ class HostedLegacyPlugin:
             "tftp": driving.tftp_service(self.plugin, self.directory).row(),
             "extractors": [kind for kind in EXTRACTORS if self.extractor(kind) is not None],
             "associates": getattr(self.plugin, "pg_associator", None) is not None,
-            "configure": "configure" in services,
+            "parameters": self._parameter_rows(),
             "firmware_root": self._inside(helper.root_dir) if helper is not None else "var/tftpboot",
             "passwords": [[uri, *pair] for uri, pair in helper.passwords.items()] if helper is not None else [],
             "package_problems": list(helper.problems) if helper is not None else [],
             "degraded": self.degraded,
         }
 
+    def _parameter_rows(self) -> list[list[str | None]]:
+        if "configure" not in self.services:
+            return []
+        try:
+            rows = self.parameters(self._here.locale)
+            return [[name, text or "", self.parameter(name, None)] for name, text in rows]
+        except (Exception, SystemExit) as error:
+            logger.warning("%s: its parameters cannot be read: %s", self.id, type(error).__name__)
+            return []
+
     @property
     def services(self) -> Mapping[str, Any]:
         """The plugin's services by name; empty when it has none that can be used."""
-        services = getattr(self.plugin, "services", None)
+        try:
+            services = getattr(self.plugin, "services", None)
+        except (Exception, SystemExit) as error:
+            logger.warning("%s: its services cannot be read: %s", self.id, type(error).__name__)
+            return {}
         return services if isinstance(services, Mapping) else {}
 
     def extractor(self, protocol: str) -> Any:

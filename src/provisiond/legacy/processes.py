@@ -31,9 +31,7 @@ from provisiond.plugins.worker import ANSWERS
 log = Logger()
 BATCH_SECONDS: Final = 5.0
 ATTEMPTS: Final = 2
-ONE_AT_A_TIME: Final = frozenset(
-    {"load", "common", "device", "deconfigure", "parameters", "parameter", "set_parameter"}
-)
+ONE_AT_A_TIME: Final = frozenset({"load", "common", "device", "deconfigure", "set_parameter"})
 
 
 class Questions(Protocol):

@@ -167,18 +167,26 @@ class FullPluginRegistry(PluginRegistry):
     async def ask(self, kind: str, plugin_id: str, *arguments: Any) -> tuple[Mapping[str, Any], bytes]:
         """Return header and body of what a plugin of the older interface answers.
 
-        :param kind: ``web``, ``path``, ``tftp``, ``sensitive``, ``deconfigure``, ``parameters``, ``parameter`` or
-            ``set_parameter``.
+        :param kind: ``web``, ``path``, ``tftp``, ``sensitive`` or ``deconfigure``.
         :raises PluginProblem: when the plugin is not loaded, is of the other kind, or fails.
         """
         plugin = self._loaded.get(plugin_id)
         if plugin is None or plugin.legacy is None:
             raise PluginProblem(f"the plugin {plugin_id} cannot do this")
         payload = await self._runner.call(kind, self._present(plugin_id), *arguments, seconds=self._seconds)
-        header, body = parsed_answer(payload)
-        if kind == "set_parameter":
-            self._loaded[plugin_id] = evolve(plugin, legacy=parsed_facts(payload))
-        return header, body
+        return parsed_answer(payload)
+
+    async def set_own_parameter(self, plugin_id: str, name: str, value: str | None) -> None:
+        """Set a parameter that a plugin of the older interface keeps itself.
+
+        :raises PluginProblem: when the plugin is not loaded, or refuses the value.
+        """
+        place = self._present(plugin_id)
+        payload = await self._runner.call("set_parameter", place, name, value, None, seconds=self._seconds)
+        facts = parsed_facts(payload)
+        plugin = self._loaded.get(plugin_id)
+        if plugin is not None:
+            self._loaded[plugin_id] = evolve(plugin, legacy=facts, parameters=facts.parameters)
 
     def place(self, plugin: LoadedPlugin) -> PluginPlace:
         """Return which state of a loaded plugin is meant now."""
@@ -218,7 +226,14 @@ class FullPluginRegistry(PluginRegistry):
         self._check_legacy(info)
         place = await self._place(directory, plugin_id)
         facts = parsed_facts(await self._runner.call("load", place, seconds=self._seconds))
-        return LoadedPlugin(id=plugin_id, info=info, directory=directory, revision=place.revision, legacy=facts)
+        return LoadedPlugin(
+            id=plugin_id,
+            info=info,
+            directory=directory,
+            revision=place.revision,
+            parameters=facts.parameters,
+            legacy=facts,
+        )
 
     def _check_legacy(self, info: PluginInfo) -> None:
         check_api(info, legacy=True)

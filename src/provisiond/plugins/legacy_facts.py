@@ -11,6 +11,7 @@ from provisiond.paths import UnsafeName, normalized_name
 from provisiond.plugins.hosting import PluginPlace
 from provisiond.plugins.messages import parsed_answer
 from provisiond.plugins.values import LegacyFacts, ServedBy
+from provisiond.sdk.parameters import Parameter
 
 INTERFACE_VERSION: Final = 0.2
 
@@ -38,7 +39,10 @@ def parsed_facts(payload: bytes) -> LegacyFacts:
             tftp=_served(header["tftp"]),
             extractors=tuple(str(name) for name in header["extractors"]),
             associates=header["associates"] is True,
-            has_parameters=header["configure"] is True,
+            parameters=tuple(
+                Parameter(name=str(name)[:64], description=str(text)[:500], default=_text(value))
+                for name, text, value in header["parameters"][:200]
+            ),
             firmware_root=_inside(header["firmware_root"]),
             passwords=tuple((str(uri), _text(user), _text(word)) for uri, user, word in header["passwords"]),
             degraded=_text(header["degraded"]),

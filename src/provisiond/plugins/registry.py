@@ -205,6 +205,13 @@ class PluginRegistry:
         payload = await self._workers.call("parameter", self._present(plugin_id), name, value, seconds=seconds)
         return parsed_answer(payload)[0].get("value")
 
+    async def set_own_parameter(self, plugin_id: str, name: str, value: str | None) -> None:
+        """Set a parameter that the plugin keeps itself; native plugins keep none.
+
+        :raises PluginProblem: always.
+        """
+        raise PluginProblem(f"the plugin {plugin_id} keeps no parameters itself")
+
     async def accepts_upload(self, plugin_id: str, name: str) -> bool:
         """Tell whether phones of a plugin may upload a file of this name.
 

@@ -133,7 +133,7 @@ class LegacyFacts:
     """What an existing plugin said of itself when it was loaded.
 
     :param extractors: the protocols for which it has an extractor.
-    :param has_parameters: True when it has parameters of its own.
+    :param parameters: what can be set for it; the default is the present value.
     :param firmware_root: where its packages go, relative to its directory.
     :param passwords: user and password by the beginning of a URL; never logged.
     :param degraded: why the files that its devices share are not complete, or None.
@@ -143,7 +143,7 @@ class LegacyFacts:
     tftp: ServedBy
     extractors: tuple[str, ...] = ()
     associates: bool = False
-    has_parameters: bool = False
+    parameters: tuple[Parameter, ...] = field(default=(), repr=False)
     firmware_root: str = STATIC
     passwords: tuple[tuple[str, str | None, str | None], ...] = field(default=(), repr=False)
     degraded: str | None = None

@@ -20,6 +20,7 @@ class ConfigurableHost(Protocol):
 
     def loaded(self) -> Mapping[str, LoadedPlugin]: ...
     async def checked_parameter(self, plugin_id: str, name: str, value: Any) -> Any: ...
+    async def set_own_parameter(self, plugin_id: str, name: str, value: str | None) -> None: ...
 
 
 @frozen
@@ -82,6 +83,10 @@ class PluginParameters:
         self._named(plugin_id, name)
         if value is not None and not is_value(value):
             raise InvalidInput(f"{name}: must be a text of at most 4096 printable characters, a number, true or false")
+        if self._plugins.get(plugin_id).legacy is not None:
+            with self._use.alone(plugin_id):
+                await self._host.set_own_parameter(plugin_id, name, None if value is None else str(value))
+            return
         with self._use.alone(plugin_id):
             kept = None if value is None else await self._host.checked_parameter(plugin_id, name, value)
             before = self._parameters.of_plugin(plugin_id).get(name)
