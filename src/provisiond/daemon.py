@@ -22,6 +22,7 @@ from provisiond.errors import ProvisiondError, SettingsProblem, StartProblem
 from provisiond.logs import start_logging
 from provisiond.phones.http import PhoneFilesResource, PhoneSite
 from provisiond.phones.tftp import TftpFiles
+from provisiond.pnp.service import PnpService
 from provisiond.rest.application import api_site, extension_site
 from provisiond.settings import MEBIBYTE, Settings, load_settings
 from provisiond.store.database import open_database
@@ -43,6 +44,7 @@ class Daemon:
         self._parts: Parts | None = None
         self._ports: list[Any] = []
         self._tftp: TftpService | None = None
+        self._pnp: PnpService | None = None
         self._lock: Any = None
         self._database: Any = None
         self._lag: Any = None
@@ -91,6 +93,7 @@ class Daemon:
         await self._listen_on("the REST API", settings.rest_api.listen, api)
         assert self._tftp is not None
         self._tftp.start()
+        self._start_pnp(parts)
         http, rest = (port.getHost() for port in self._ports)
         await self._listen_for_extensions(parts)
         log.info(
@@ -99,6 +102,19 @@ class Daemon:
             http=getattr(http, "port", http),
             tftp=", ".join(str(port) for port in self._tftp.ports) or "no port",
         )
+
+    def _start_pnp(self, parts: Parts) -> None:
+        pnp = self._settings.pnp
+        if pnp.enabled:
+            self._pnp = PnpService(
+                self._reactor,
+                parts.house.profiles.locate,
+                groups=pnp.groups,
+                port=pnp.port,
+                interface=pnp.interface,
+                allow=pnp.allow,
+            )
+            self._pnp.start()
 
     async def _listen_for_extensions(self, parts: Parts) -> None:
         settings = self._settings
@@ -143,6 +159,8 @@ class Daemon:
         for port in self._ports:
             await _awaited(port.stopListening())
         self._ports = []
+        if self._pnp is not None:
+            self._pnp.stop()
         if self._tftp is not None:
             await self._tftp.stop(TRANSFER_SECONDS)
         if self._parts is not None:

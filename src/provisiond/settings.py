@@ -255,6 +255,22 @@ class AsteriskAmiSettings(Section):
     channel: Literal["pjsip", "sip"] = "pjsip"
 
 
+def _group(value: str) -> str:
+    if not ip_address(value).is_multicast:
+        raise ValueError(f"{value!r} is not a multicast address such as 224.0.1.75")
+    return value
+
+
+class PnpSettings(Section):
+    """Section ``pnp``: SIP plug-and-play."""
+
+    enabled: bool = False
+    groups: Annotated[list[Annotated[str, AfterValidator(_group)]], Field(min_length=1, max_length=8)] = ["224.0.1.75"]
+    port: Annotated[int, Field(ge=1, le=65535)] = 5060
+    interface: Annotated[str, AfterValidator(_ipv4)] | None = None
+    allow: list[Network] = []
+
+
 class PackageSettings(Section):
     """Section ``packages``: limits on downloads, and the package repositories."""
 
@@ -309,6 +325,7 @@ class Settings(Section):
     packages: PackageSettings = PackageSettings()
     sip_sync: SipSyncSettings = SipSyncSettings()
     asterisk_ami: AsteriskAmiSettings = AsteriskAmiSettings()
+    pnp: PnpSettings = PnpSettings()
     extensions: ExtensionSettings = ExtensionSettings()
     log: LogSettings = LogSettings()
 

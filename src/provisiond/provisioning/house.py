@@ -45,6 +45,7 @@ from provisiond.provisioning.ports import (
     StoredParameters,
     Threads,
 )
+from provisiond.provisioning.profiles import Profiles
 from provisiond.provisioning.recognition import Recognition
 from provisiond.provisioning.rendered_files import DEFAULT_LIMIT, RenderedFiles
 from provisiond.provisioning.rendering import Rendering
@@ -224,6 +225,7 @@ class House:
             self.packages, around.file_inspection, self.operations, self.parameters, use, clock
         )
         self.host_side = around.host_side and around.host_side(self.plugins, self.operations, self.events)
+        self.profiles = Profiles(self.contact, self.flattening, self.rendering)
         self.synchronization = Synchronization(
             directory=self.directory,
             flattening=self.flattening,

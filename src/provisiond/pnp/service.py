@@ -1,0 +1,185 @@
+"""The multicast socket of SIP plug-and-play, and the pace at which phones are answered."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import struct
+from collections.abc import Awaitable, Callable, Sequence
+from ipaddress import ip_address, ip_network
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import DatagramProtocol
+from twisted.logger import Logger
+
+from provisiond.errors import ProvisiondError
+from provisiond.identification.values import PhoneRequest, Protocol
+from provisiond.pnp.conversations import Conversations, Datagram, Peer, Subscription
+from provisiond.sip.messages import MalformedSip, SipRequest, parse_datagram
+
+log = Logger()
+IPV4_GROUP: Final = "224.0.1.75"
+MAX_PER_SECOND: Final = 200
+Locate = Callable[[PhoneRequest], Awaitable[str | None]]
+
+
+class PnpProblem(ProvisiondError):
+    """The multicast group cannot be joined."""
+
+    code = "pnp"
+
+
+def phone_request(request: SipRequest, peer: Peer) -> PhoneRequest:
+    """Return a SUBSCRIBE as what it tells about the phone."""
+    headers = dict(reversed(request.headers))
+    headers["event"] = request.first("event") or ""
+    return PhoneRequest(protocol=Protocol.PNP, method=request.method, path=request.uri, headers=headers, peer=peer[0])
+
+
+class PnpService:
+    """Answers phones that ask a multicast group for their profile.
+
+    :param reactor: UDP and time.
+    :param locate: returns the address of a phone's profile, or None when it shall not be answered.
+    :param groups: multicast addresses, IPv4 or IPv6.
+    :param port: of the group, usually 5060.
+    :param interface: address of the interface that joins IPv4 groups; None leaves it to the kernel.
+    :param allow: networks whose phones are answered; empty means all.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        locate: Locate,
+        *,
+        groups: Sequence[str] = (IPV4_GROUP,),
+        port: int = 5060,
+        interface: str | None = None,
+        allow: Sequence[str] = (),
+    ) -> None:
+        self._reactor = reactor
+        self._locate = locate
+        self._groups = tuple(groups)
+        self._port = port
+        self._interface = interface
+        self._allow = [ip_network(each, strict=False) for each in allow]
+        self._conversations = Conversations(self._contact, lambda: secrets.token_hex(8))
+        self._ports: list[Any] = []
+        self._senders: dict[int, Any] = {}
+        self._call: Any = None
+        self._second, self._this_second = 0, 0
+        self.ignored = 0
+
+    def start(self) -> None:
+        """Join the groups.
+
+        :raises PnpProblem: when one cannot be joined; then none is.
+        """
+        try:
+            for group in self._groups:
+                self._listen(group)
+        except OSError as error:
+            self.stop()
+            reason = error.strerror or str(error)
+            raise PnpProblem(f"cannot listen for SIP plug-and-play on port {self._port}: {reason}") from None
+        log.info("answers SIP plug-and-play on {groups}", groups=", ".join(self._groups))
+
+    def stop(self) -> None:
+        """Leave the groups."""
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+        for port in (*self._ports, *self._senders.values()):
+            port.stopListening()
+        self._ports, self._senders = [], {}
+
+    def _listen(self, group: str) -> None:
+        family = socket.AF_INET6 if ":" in group else socket.AF_INET
+        with _group_socket(family, group, self._port, self._interface) as listener:
+            self._ports.append(self._reactor.adoptDatagramPort(listener.fileno(), family, _Receiver(self._received)))
+        if family not in self._senders:
+            anywhere = "::" if family == socket.AF_INET6 else self._interface or ""
+            self._senders[family] = self._reactor.listenUDP(0, _Receiver(self._received), interface=anywhere)
+
+    def _contact(self, peer: str) -> Peer:
+        family = socket.AF_INET6 if ":" in peer else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((peer, 9))
+            host: str = probe.getsockname()[0]
+        return host, self._senders[family].getHost().port
+
+    def _received(self, data: bytes, peer: Peer) -> None:
+        if not self._taken(peer):
+            self.ignored += 1
+            return
+        try:
+            message = parse_datagram(data)
+        except MalformedSip as problem:
+            log.debug("ignored a datagram of {peer}: {problem}", peer=peer[0], problem=problem.sentence)
+            return
+        sent, subscription = self._conversations.received(message, peer, self._reactor.seconds())
+        self._send(sent)
+        if subscription is not None:
+            Deferred.fromCoroutine(self._answer(subscription)).addErrback(
+                lambda failure: log.failure("a phone could not be answered", failure)
+            )
+
+    def _taken(self, peer: Peer) -> bool:
+        second = int(self._reactor.seconds())
+        if second != self._second:
+            self._second, self._this_second = second, 0
+        self._this_second += 1
+        if self._this_second > MAX_PER_SECOND:
+            return False
+        return not self._allow or any(ip_address(peer[0]) in network for network in self._allow)
+
+    async def _answer(self, subscription: Subscription) -> None:
+        url = await self._locate(phone_request(subscription.request, subscription.peer))
+        self._send(self._conversations.told(subscription.key, url, self._reactor.seconds()))
+        outcome = f"its profile is at {url}" if url else "it is not answered"
+        log.info("{peer} asked for its profile: {outcome}", peer=subscription.peer[0], outcome=outcome)
+        self._plan()
+
+    def _send(self, datagrams: Sequence[Datagram]) -> None:
+        for each in datagrams:
+            family = socket.AF_INET6 if ":" in each.peer[0] else socket.AF_INET
+            self._senders[family].write(each.data, each.peer)
+
+    def _plan(self) -> None:
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+        moment = self._conversations.next_event()
+        if moment is not None:
+            self._call = self._reactor.callLater(max(0.0, moment - self._reactor.seconds()), self._due)
+
+    def _due(self) -> None:
+        self._send(self._conversations.due(self._reactor.seconds()))
+        self._plan()
+
+
+class _Receiver(DatagramProtocol):
+    def __init__(self, received: Callable[[bytes, Peer], None]) -> None:
+        self._received = received
+
+    def datagramReceived(self, datagram: bytes, addr: Any) -> None:  # noqa: N802
+        self._received(datagram, (addr[0].partition("%")[0], addr[1]))
+
+
+def _group_socket(family: int, group: str, port: int, interface: str | None) -> socket.socket:
+    """Return a socket that hears a group only, so that a SIP server on the same host keeps its port."""
+    made = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        made.setblocking(False)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((group, port))
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, socket.inet_pton(family, group) + bytes(4))
+        else:
+            joined = struct.pack(
+                "4s4s", socket.inet_aton(group), socket.inet_aton(interface) if interface else bytes(4)
+            )
+            made.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, joined)
+    except BaseException:
+        made.close()
+        raise
+    return made
