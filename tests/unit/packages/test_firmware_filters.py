@@ -368,8 +368,7 @@ def test_a_program_that_hangs_is_killed_with_its_children(world: FirmwareWorld) 
 
 def test_the_real_7z_flattens(world: FirmwareWorld) -> None:
     real = shutil.which("7zr")
-    if real is None:
-        pytest.skip("7zr is not installed (Debian: p7zip)")
+    assert real is not None, "install 7zr; scripts/need-programs names what the tests need"
     world.programs["7zr"] = real
     source = world.root / "source" / "deep"
     source.mkdir(parents=True)
