@@ -22,14 +22,17 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from provisiond.errors import PluginProblem, ProvisiondError, Unavailable
-from provisiond.legacy.wire import ANSWER, NUMBER, Environment, Instruction
+from provisiond.legacy.wire import ANSWER, NUMBER, READY, Environment, Instruction
 from provisiond.plugins.hosting import PluginPlace
 from provisiond.plugins.messages import Frames, framed, parsed_answer
 from provisiond.plugins.pool import KEPT_VARIABLES, MAX_OUTPUT, Reactor
 from provisiond.plugins.worker import ANSWERS
 
 log = Logger()
-BATCH_SECONDS: Final = 5.0
+BATCH_SECONDS: Final = 10.0
+SINGLE_SECONDS: Final = 5.0
+START_SECONDS: Final = 60.0
+LOAD_SECONDS: Final = 60.0
 ATTEMPTS: Final = 2
 ONE_AT_A_TIME: Final = frozenset({"load", "common", "device", "deconfigure", "set_parameter"})
 
@@ -63,6 +66,7 @@ class _Process(ProcessProtocol):
         self.calls: dict[int, _Call] = {}
         self.guilty: _Call | None = None
         self.reason: str | None = None
+        self._is_ready = False
 
     def take(self, call: _Call) -> None:
         """Send a call."""
@@ -70,8 +74,15 @@ class _Process(ProcessProtocol):
         number = self._number
         self.calls[number] = call
         call.attempts += 1
-        call.timer = self._owner.reactor.callLater(call.seconds, self._too_long, call)
+        seconds = call.seconds if self._is_ready else max(call.seconds, START_SECONDS)
+        call.timer = self._owner.reactor.callLater(seconds, self._too_long, call)
         self._write(("call", number, call.instruction))
+
+    def _ready(self) -> None:
+        """Count the time of the calls that waited for the process from now on."""
+        self._is_ready = True
+        for call in self.calls.values():
+            call.timer.reset(call.seconds)
 
     def _write(self, message: tuple[Any, ...]) -> None:
         if self.transport is not None:
@@ -98,7 +109,9 @@ class _Process(ProcessProtocol):
         try:
             for payload in self._frames.feed(data):
                 kind, number = NUMBER.unpack_from(payload)
-                if kind == ANSWER:
+                if kind == READY:
+                    self._ready()
+                elif kind == ANSWER:
                     self._answered(number, payload[NUMBER.size :])
                 else:
                     self._asked(number, payload[NUMBER.size :])
@@ -187,6 +200,8 @@ class LegacyProcesses:
         :raises PluginProblem: when the call takes longer, or the process dies over it.
         """
         instruction = self._instruction(kind, (place,), arguments)
+        if kind == "load":
+            self._distrusted.discard(place)
         if kind not in ONE_AT_A_TIME:
             return await self._answer(self._slot(place.id), instruction, seconds)
         async with self._locks.setdefault(place.id, DeferredLock()):
@@ -248,14 +263,21 @@ class LegacyProcesses:
     ) -> dict[str, dict[str, Any]]:
         try:
             return await self._asked(slot, kind, places, argument, seconds)
-        except PluginProblem as problem:
-            if len(places) == 1:
-                self._distrusted.add(places[0])
-                return {places[0].id: {"problem": f"{kind}: {problem.sentence}; it is not asked any more"}}
+        except PluginProblem:
+            log.warn("plugins are asked one by one, because one of them does not answer")
         answers: dict[str, dict[str, Any]] = {}
         for place in places:
-            answers.update(await self._ask_slot(slot, kind, [place], argument, seconds))
+            answers.update(await self._ask_alone(slot, kind, place, argument))
         return answers
+
+    async def _ask_alone(self, slot: int, kind: str, place: PluginPlace, argument: Any) -> dict[str, dict[str, Any]]:
+        """Ask one plugin, after it has been loaded: that may take long, asking may not."""
+        try:
+            parsed_answer(await self._answer(slot, self._instruction("load", (place,), ()), LOAD_SECONDS))
+            return await self._asked(slot, kind, [place], argument, SINGLE_SECONDS)
+        except PluginProblem as problem:
+            self._distrusted.add(place)
+            return {place.id: {"problem": f"{kind}: {problem.sentence}; it is not asked any more"}}
 
     async def _asked(
         self, slot: int, kind: str, places: Sequence[PluginPlace], argument: Any, seconds: float

@@ -11,7 +11,9 @@ from attrs import define, field, frozen
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.web.http_headers import Headers
+from twisted.web.resource import Resource
 from twisted.web.server import Request as TwistedRequest
+from twisted.web.server import Site
 
 from provisiond.legacy.wire import PhoneRequest
 
@@ -66,12 +68,18 @@ class WebAnswer:
     body: bytes
 
 
+def _site() -> Site:
+    site = Site(Resource())
+    site.displayTracebacks = False
+    return site
+
+
 @define(eq=False)
 class MemoryChannel:
     """Takes an answer; stands where Twisted has the connection."""
 
     peer: str
-    site: Any = None
+    site: Any = field(factory=_site)
     status: int = 200
     headers: list[tuple[str, str]] = field(factory=list)
     body: bytearray = field(factory=bytearray)
@@ -149,14 +157,13 @@ def made_request(sent: PhoneRequest, prov_dev: Mapping[str, Any] | None) -> tupl
     """Return the request object for what a phone sent, and where its answer goes."""
     channel = MemoryChannel(sent.peer)
     request = Request(channel, False)  # type: ignore[no-untyped-call]
-    request.site = None
     for name, value in sent.headers:
         request.requestHeaders.addRawHeader(name, value)
     request.gotLength(len(sent.body))  # type: ignore[no-untyped-call]
     request.handleContentChunk(sent.body)  # type: ignore[no-untyped-call]
     uri = sent.path + (b"?" + sent.query if sent.query else b"")
     request.content = request.content or BytesIO()
-    request.requestReceived(sent.method.encode("latin-1"), uri, b"HTTP/1.1")  # type: ignore[no-untyped-call]
+    request.requestReceived(sent.method.encode("latin-1"), uri, b"HTTP/1.0")  # type: ignore[no-untyped-call]
     request.path = sent.path
     request.args = Arguments(request.args or {})
     request.prepath = []

@@ -16,6 +16,7 @@ from provisiond.plugins.hosting import PluginPlace
 NUMBER: Final = struct.Struct("!cI")
 ANSWER: Final = b"A"
 QUESTION: Final = b"Q"
+READY: Final = b"R"
 UNKNOWN_PARAMETER: Final = "the plugin has no such parameter"
 
 

@@ -21,7 +21,7 @@ from provisiond.errors import PluginProblem, ProvisiondError
 from provisiond.legacy import names
 from provisiond.legacy.calls import Calls
 from provisiond.legacy.surroundings import HERE
-from provisiond.legacy.wire import ANSWER, NUMBER, QUESTION, Instruction
+from provisiond.legacy.wire import ANSWER, NUMBER, QUESTION, READY, Instruction
 from provisiond.plugins.messages import HEAD, framed, packed_answer
 from provisiond.plugins.worker import ANSWERS
 
@@ -41,7 +41,8 @@ class Connection:
         self.handle: Callable[[Instruction], Any] | None = None
 
     def start(self) -> None:
-        """Begin to read and write."""
+        """Begin to read and write, and tell the server so: what it asks counts from now."""
+        self._send(READY, 0, b"")
         for work in (self._read, self._write):
             threading.Thread(target=work, daemon=True).start()
 
