@@ -39,6 +39,20 @@ same = n,Return()
 """
 
 
+def program(directory: Path, name: str, script: str) -> None:
+    """Write a program."""
+    path = directory / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def stand_ins(programs: Path, etc: Path) -> None:
+    """Write programs cp and rm that see a directory as ``/etc``."""
+    for name in ("cp", "rm"):
+        mapped = f'for each; do set -- "$@" "$(echo "$each" | sed "s|^/etc/|{etc}/|")"; shift; done'
+        program(programs, name, f'{mapped}\nexec {shutil.which(name, path=PATH)} "$@"')
+
+
 class ExtensionWorld(PackageWorld):
     """A server whose extensions see ``host/etc`` as ``/etc``: stand-ins of cp and rm on their PATH see to that."""
 
@@ -48,12 +62,7 @@ class ExtensionWorld(PackageWorld):
         self.etc = root / "host" / "etc"
         for directory in (self.programs, self.sources, self.etc / "asterisk" / "extensions_extra.d"):
             directory.mkdir(parents=True)
-        for name in ("cp", "rm"):
-            self.program(
-                name,
-                f'for each; do set -- "$@" "$(echo "$each" | sed "s|^/etc/|{self.etc}/|")"; shift; done\n'
-                f'exec {shutil.which(name, path=PATH)} "$@"',
-            )
+        stand_ins(self.programs, self.etc)
         members = {
             "enabled": True,
             "allow_root": True,
@@ -71,9 +80,7 @@ class ExtensionWorld(PackageWorld):
 
     def program(self, name: str, script: str) -> None:
         """Put a program on the PATH of extensions."""
-        path = self.programs / name
-        path.write_text(f"#!/bin/sh\n{script}\n")
-        path.chmod(0o755)
+        program(self.programs, name, script)
 
     def asterisk(self) -> None:
         """Put a stand-in of asterisk there, that notes what it was asked."""
