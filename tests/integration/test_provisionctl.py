@@ -162,6 +162,39 @@ class TestServers:
         assert piped(["status"], environment(tmp_path)).returncode == 0
 
 
+class TestShell:
+    def test_the_known_session_can_be_typed(self, around: dict[str, str]) -> None:
+        terminal = Terminal(["shell"], {**around, "PROMPT_TOOLKIT_NO_CPR": "1"}, 100)
+        terminal.until("provisionctl>")
+        terminal.press("list(plugins.installed())\r")
+        terminal.until(r"\['demo-1'\]")
+        terminal.press("p = plugins['de\t")
+        terminal.until(r"1'\]")
+        terminal.press("\rp\r")
+        terminal.until(r"plugins\['demo-1'\]\r")
+        terminal.press("p.install_all()\r")
+        terminal.until("OperationFailed: demo-1: .*gone-fw")
+        terminal.press("devices.using_m\t")
+        terminal.until("ac")
+        terminal.press("('00-1A-2B-00-00-01')\r")
+        terminal.until(r"devices\['reception'\]\r")
+        terminal.press("for each in [1]:\r    print('inner', each)\r\r")
+        terminal.until("inner 1\r")
+        terminal.press("nonsense\r")
+        terminal.until("NameError")
+        terminal.press("\x04")
+        assert terminal.ended().status == 0
+        history = Path(around["HOME"], ".local/state/provisionctl/history")
+        assert "list(plugins.installed())" in history.read_text()
+        assert history.stat().st_mode & 0o777 == 0o600
+
+    def test_code_and_scripts_run_without_a_prompt(self, around: dict[str, str]) -> None:
+        assert piped(["shell", "-c", "devices.count()"], around).stdout == "3\n"
+        told = piped(["shell"], around, "print(helpers.missing_plugins())\nconfigs['none']\n")
+        assert (told.returncode, told.stdout) == (1, "[]\n")
+        assert told.stderr.startswith("NotFound: ")
+
+
 class TestStart:
     def test_a_list_loads_nothing_heavy(self, around: dict[str, str]) -> None:
         command = [sys.executable, "-X", "importtime", *COMMAND[1:], "device", "list"]

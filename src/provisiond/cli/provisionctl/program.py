@@ -38,6 +38,7 @@ NOUNS: Final[Mapping[str, str]] = {
     "param": "param",
     "plugin": "plugin",
     "repo": "repo",
+    "shell": "shell",
     "status": "server",
     "tenant": "tenant",
     "token": "token",

@@ -1,0 +1,1 @@
+"""``provisionctl shell``: the server's things as objects of Python."""
