@@ -20,9 +20,13 @@ class FakeFirmware:
         self.there: dict[str, dict[str, str]] = {}
         self.offers = {name: {"version": "3.3.1", "description": "firmware"} for name in names or ("6731i-fw",)}
         self.broken: set[str] = set()
+        self.wrong: list[str] = []
 
     async def has_packages(self, plugin_id: str) -> bool:
         return bool(self.offers)
+
+    async def faults(self, plugin_id: str) -> Sequence[str]:
+        return self.wrong
 
     async def check_package(self, plugin_id: str, package: str) -> None:
         if package not in self.offers:

@@ -30,6 +30,9 @@ class FakePackages:
     async def has_packages(self, plugin_id: str) -> bool:
         return plugin_id in self.offers
 
+    async def faults(self, plugin_id: str) -> tuple[str, ...]:
+        return ()
+
     async def check_package(self, plugin_id: str, package: str) -> None:
         if package not in self.offers.get(plugin_id, {}):
             raise UnknownReference(f'package "{package}" is not known')

@@ -16,7 +16,8 @@ MAX_PROBLEMS: Final = 1_000
 class Problem:
     """What went wrong with a plugin.
 
-    :param kind: ``load``, ``rule``, ``associate``, ``common``, ``device`` or ``synchronize``.
+    :param kind: ``load``, ``rule``, ``associate``, ``common``, ``device``, ``synchronize`` or
+        ``package``.
     :param first_seen: seconds since the epoch; so is ``last_seen``.
     """
 

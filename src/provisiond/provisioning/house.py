@@ -204,6 +204,7 @@ class House:
             foreign=around.foreign,
             conflicts_by_text=around.conflicts_by_text,
         )
+        self.packages = Packages(host, around.packages, self.operations, self.parameters, use)
         self.plugins = Plugins(
             host=host,
             archives=around.archives,
@@ -215,12 +216,12 @@ class House:
             parameters=self.parameters,
             events=self.events,
             use=use,
+            packages=self.packages,
         )
         self.plugin_versions = PluginVersions(host, around.archives, self.plugins)
         self.plugin_parameters = PluginParameters(host, self.parameters, self.plugins, use)
         self.inspection = Inspection(self.directory, self.tree, self.rendering, self.fetches, threads, clock)
         self.currencies = Currencies(self.directory, self.rendering, self.fetches, clock)
-        self.packages = Packages(host, around.packages, self.operations, self.parameters, use)
         self.package_files = PackageFiles(
             self.packages, around.file_inspection, self.operations, self.parameters, use, clock
         )
@@ -277,6 +278,7 @@ class House:
         await self.tree.fill()
         await self.directory.fill(self._stores.devices.all())
         self.plugins.changed((), "started")
+        await self.plugins.note_faults(tuple(self._around.host.loaded()))
         await create_default_configs(self._stores.configs, self.configs, host, http_port)
         token = await create_admin_token(self.tokens, self.tenants.master, self._around.state_dir, self._around.threads)
         await self._following.start()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import Any, Protocol
@@ -26,6 +26,7 @@ class PackageService(Protocol):
     """The packages of the plugins (``packages.firmware.service``)."""
 
     async def has_packages(self, plugin_id: str) -> bool: ...
+    async def faults(self, plugin_id: str) -> Sequence[str]: ...
     async def check_package(self, plugin_id: str, package: str) -> None: ...
     async def installable(self, plugin_id: str, locale: str | None) -> Mapping[str, Mapping[str, Any]]: ...
     async def installed(self, plugin_id: str, locale: str | None) -> Mapping[str, Mapping[str, Any]]: ...
@@ -71,6 +72,10 @@ class Packages:
         :raises NotFound: when it is not loaded, or has none.
         """
         await self._of(plugin_id)
+
+    async def faults(self, plugin_id: str) -> Sequence[str]:
+        """Return what is wrong with the definitions of a plugin's packages; nothing when it has none."""
+        return () if self._service is None else await self._service.faults(plugin_id)
 
     async def installable(self, plugin_id: str) -> dict[str, dict[str, Any]]:
         """Return the packages that can be installed.

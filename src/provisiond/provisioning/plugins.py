@@ -21,6 +21,7 @@ from provisiond.provisioning.devices import Devices
 from provisiond.provisioning.directory import Directory
 from provisiond.provisioning.events import Events, PluginChanged
 from provisiond.provisioning.operations import Operations
+from provisiond.provisioning.packages import Packages
 from provisiond.provisioning.parameters import Parameters
 from provisiond.provisioning.plugin_use import PluginUse
 from provisiond.provisioning.ports import PluginHost
@@ -112,6 +113,7 @@ class Plugins:
         parameters: Parameters,
         events: Events,
         use: PluginUse,
+        packages: Packages,
     ) -> None:
         self._host = host
         self._archives = archives
@@ -123,6 +125,7 @@ class Plugins:
         self._parameters = parameters
         self._events = events
         self._use = use
+        self._packages = packages
         self._updating = False
 
     # What there is
@@ -299,6 +302,13 @@ class Plugins:
         for plugin_id in chosen:
             self._events.publish(PluginChanged(plugin_id, action))
 
+    async def note_faults(self, plugin_ids: Iterable[str]) -> None:
+        """Tell, as problems of loaded plugins, why some of their packages cannot be installed."""
+        for plugin_id in plugin_ids:
+            if plugin_id in self._host.loaded():
+                for sentence in await self._packages.faults(plugin_id):
+                    self._host.note_problem(plugin_id, "package", sentence)
+
     async def serve_unserved(self) -> int:
         """Give a plugin to each device that has none and that a loaded plugin fits; return how many got one."""
         served = 0
@@ -334,6 +344,7 @@ class Plugins:
         finally:
             # Also when the old version was put back and loaded again.
             self.changed([plugin_id], "upgraded")
+            await self.note_faults([plugin_id])
         await self._follow(plugin_id)
 
     async def _load(self, plugin_id: str, action: str) -> None:
@@ -343,6 +354,7 @@ class Plugins:
             self.changed([plugin_id], "failed")
             raise
         self.changed([plugin_id], action)
+        await self.note_faults([plugin_id])
 
     async def _follow(self, plugin_id: str) -> None:
         """Make the files of the plugin's devices, and of those that it serves from now on."""

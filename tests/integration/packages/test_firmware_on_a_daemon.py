@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -87,8 +88,8 @@ def test_bytes_are_told_while_a_slow_server_sends_and_phones_see_whole_files_onl
     location = daemon.running.rest.call("POST", f"{SERVICE}/install", {"id": "slow"})[2]
     assert location is not None
     path = location.removeprefix("/0.2")
-    expected = "install_pkg|progress(download|progress(progress;150000/200000))(install|waiting)"
-    until(lambda: daemon.running.rest.get(path)["status"] == expected)
+    expected = r"install_pkg\|progress\(download\|progress\(progress;[1-9]\d*/200000\)\)\(install\|waiting\)"
+    until(lambda: re.fullmatch(expected, daemon.running.rest.get(path)["status"]))
     assert fetch_http(daemon.running.http, "/slow.bin", address="127.0.5.1", user_agent=AGENT) is None
     assert "400" in daemon.refused(f"{SERVICE}/install", id="slow")
     assert "400" in daemon.refused("/pg_mgr/install/upgrade", id=PLUGIN)
@@ -277,3 +278,20 @@ def test_a_download_goes_on_after_a_cut_and_after_a_kill(tmp_path: Path) -> None
         asked = [headers.get("range") for headers in daemon.web.asked("/fw/cut.bin")]
         assert asked == [None, "bytes=500000-", f"bytes={size}-"]
         assert (daemon.plugin / "var/tftpboot/cut.bin").read_bytes() == content
+
+
+def test_a_wrong_section_is_a_problem_of_the_plugin_and_disables_its_package_only(daemon: PackageDaemon) -> None:
+    right = pkgs_db({"a.bin": (noise("a"), f"{daemon.web.url}/fw/a.bin")}).decode()
+    daemon.web.files["/fw/a.bin"] = noise("a")
+    wrong = package_section("wrong", "nothing", "x")
+    daemon.offer_demo("1.0", **{"pkgs/pkgs.db": f"{right}\n{wrong}".encode()})
+    daemon.update()
+    daemon.do("install")
+    assert daemon.phone("00d0de000009") == "version 1.0\n"
+    [problem] = daemon.running.rest.get("/pg_mgr/problems")["problems"]
+    assert (problem["plugin"], problem["kind"]) == (PLUGIN, "package")
+    assert "pkgs.db, section [pkg_wrong]" in problem["sentence"]
+    assert list(daemon.running.rest.get(f"{SERVICE}/installable")["pkgs"]) == ["a"]
+    assert "cannot be installed" in daemon.refused(f"{SERVICE}/install", id="wrong")
+    assert "nothing" in daemon.running.rest.get(f"{SERVICE}/details")["pkgs"]["wrong"]["problem"]
+    daemon.package("install", "a")

@@ -111,3 +111,15 @@ def test_all_and_single_packages_do_not_meet(world, firmware):
     firmware.gate.open()
     assert 'a: package "a" is being installed' in operation(world, "install_all", begun).error
     run(world.house.plugins.reload(PLUGIN))
+
+
+def test_wrong_definitions_are_problems_of_the_plugin_from_each_load_on(world, firmware):
+    firmware.wrong.append("pkgs.db, section [pkg_x]: version is missing")
+    assert world.house.plugins.problems() == ()
+    run(world.house.plugins.reload(PLUGIN))
+    [problem] = world.house.plugins.problems()
+    assert (problem.plugin, problem.kind, problem.sentence) == (PLUGIN, "package", firmware.wrong[0])
+    world.host.notes.clear(PLUGIN)
+    world.restart()
+    assert [each.sentence for each in world.house.plugins.problems()] == firmware.wrong
+    assert world.house.plugins.installed()[PLUGIN]["problem"] == firmware.wrong[0]

@@ -106,6 +106,11 @@ class FirmwarePackages:
         found += [f"the record {name} of an installed package: {text}" for name, text in state.records.problems.items()]
         return tuple(found)
 
+    async def faults(self, plugin_id: str) -> tuple[str, ...]:
+        """Return one sentence, with file and section, for each fault that keeps packages from being installed."""
+        definitions = await self._run(read_definitions, self._plugins_dir / plugin_id)
+        return tuple(str(fault) for fault in definitions.faults)
+
     async def upgrades(self, plugin_id: str) -> dict[str, str]:
         """Return package id -> ``upgrade`` or ``differs``, for what is installed in another version than is defined."""
         state = await self._run(self._state, plugin_id)
