@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -13,9 +12,16 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from provisiond.authservice.service import AuthService, auth_service
+from provisiond.current_settings import (
+    CurrentSettings,
+    base_of,
+    endpoint_port,
+    networks,
+    own_address,
+    parameter_defaults,
+)
 from provisiond.identification.extract import Identifier
 from provisiond.identification.knowledge import Knowledge
-from provisiond.identification.values import Protocol
 from provisiond.legacy.processes import LegacyProcesses
 from provisiond.legacy.recognition import LegacyRecognition
 from provisiond.legacy.registry import FullPluginRegistry
@@ -39,7 +45,6 @@ from provisiond.phones.request_lines import RequestLines
 from provisiond.phones.uploads import Uploads
 from provisiond.plugins.pool import WorkerPool
 from provisiond.plugins.working_copies import WorkingCopies, signature_of
-from provisiond.provisioning.base_config import base_raw_config
 from provisiond.provisioning.house import House, Stores, Surroundings
 from provisiond.provisioning.parameters import Parameters
 from provisiond.provisioning.plugin_questions import PluginQuestions
@@ -63,23 +68,6 @@ from provisiond.sync.sip_sending import SipSending
 log = Logger()
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-def own_address() -> str:
-    """Return the address of the default route, or the loopback address when there is none; sends nothing."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-            return str(probe.getsockname()[0])
-        except OSError:
-            return "127.0.0.1"
-
-
-def endpoint_port(endpoint: str, default: int) -> int:
-    """Return the port of an endpoint text such as ``tcp:8667``."""
-    kind, _, rest = endpoint.partition(":")
-    text = rest.split(":")[0]
-    return int(text) if kind in ("tcp", "tcp6", "ssl") and text.isdigit() else default
 
 
 def stores(database: Database) -> Stores:
@@ -115,7 +103,17 @@ class Parts:
     pipeline: Pipeline
     host: str
     http_port: int
+    current: CurrentSettings
+    access: Access
     watch: SourceWatch | None = None
+
+    def follow(self, settings: Settings) -> None:
+        """Let the running objects follow changed settings; see :data:`provisiond.reloading.LIVE` for which."""
+        self.current.value = settings
+        self.current.number += 1
+        self.access.use(networks(settings))
+        self.house.follow_base(base_of(settings))
+        self.house.parameters.use_defaults(parameter_defaults(settings))
 
     async def start(self) -> None:
         """Clean up after a crash, load the plugins, and read what is stored; nothing answers yet."""
@@ -171,12 +169,16 @@ class _Archives:
     run: Any
 
 
-def _archives(settings: Settings, reactor: Any, registry: FullPluginRegistry, late: _Late, state: Path) -> _Archives:
+def _archives(
+    current: CurrentSettings, reactor: Any, registry: FullPluginRegistry, late: _Late, state: Path
+) -> _Archives:
     def run(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Any:
         return deferToThreadPool(reactor, reactor.getThreadPool(), function, *args, **kwargs)
 
+    settings = current.value
+
     def sources() -> Sequence[Repository]:
-        more = settings.general.repositories
+        more = current.value.general.repositories
         return [
             Repository(name="default", url=late.get("plugin_server")),
             *(Repository(name=each.name, url=each.url, priority=each.priority) for each in more),
@@ -189,11 +191,16 @@ def _archives(settings: Settings, reactor: Any, registry: FullPluginRegistry, la
         web=web,
         run=run,
         now=reactor.seconds,
-        pins=lambda: settings.general.plugin_pins,
+        pins=lambda: current.value.general.plugin_pins,
         keys=settings.general.repository_keys,
     )
-    mirror = Mirror.parse(settings.general.firmware_mirror)
-    downloads = Downloads(web, run, reactor, max_size=settings.packages.max_download_size, mirror=lambda: mirror)
+    downloads = Downloads(
+        web,
+        run,
+        reactor,
+        max_size=settings.packages.max_download_size,
+        mirror=lambda: Mirror.parse(current.value.general.firmware_mirror),
+    )
     firmware = FirmwarePackages(
         plugins_dir=state / "plugins",
         downloads=downloads,
@@ -216,7 +223,7 @@ def _archives(settings: Settings, reactor: Any, registry: FullPluginRegistry, la
         load=registry.load,
         run=run,
         now=reactor.seconds,
-        cache_plugin=lambda: settings.general.cache_plugin,
+        cache_plugin=lambda: current.value.general.cache_plugin,
     )
     inspection = FirmwareInspection(
         plugins_dir=state / "plugins", downloads=downloads, run=run, scratch=state / "link-check"
@@ -233,8 +240,8 @@ def _archives(settings: Settings, reactor: Any, registry: FullPluginRegistry, la
     )
 
 
-def _host_packages(settings: Settings, reactor: Any, state: Path, archives: _Archives, address: str) -> Packaging:
-    given, general = settings.packages, settings.general
+def _host_packages(current: CurrentSettings, reactor: Any, state: Path, archives: _Archives, address: str) -> Packaging:
+    given, general = current.value.packages, current.value.general
     return packaging(
         settings=given,
         directory=state / (given.path or "packages"),
@@ -244,12 +251,12 @@ def _host_packages(settings: Settings, reactor: Any, state: Path, archives: _Arc
         web=archives.web,
         run=archives.run,
         now=reactor.seconds,
-        pins=lambda: general.plugin_pins,
+        pins=lambda: current.value.general.plugin_pins,
         keys=general.repository_keys,
         plugins_dir=state / "plugins",
         cache_dir=general.cache_dir,
         address=address,
-        extensions=settings.extensions,
+        extensions=current.value.extensions,
     )
 
 
@@ -275,29 +282,21 @@ def _auth_service(auth: AuthSettings, reactor: Any) -> AuthService | None:
     return auth_service(reactor, auth.url, timeout=auth.timeout, ca_file=auth.ca_file)
 
 
-def _base_of(settings: Settings) -> dict[str, Any]:
-    host = settings.general.advertised_ip or own_address()
-    return base_raw_config(
-        settings.general.advertised_http_url or f"http://{host}:{endpoint_port(settings.http.listen, 8667)}",
-        int(settings.tftp.listen[0].rpartition(":")[2]) if settings.tftp.listen else 69,
-        settings.general.base_raw_config,
-    )
-
-
 def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
     """Return the server's objects, put together.
 
     :param reactor: for time, threads, processes and connections to repositories.
     """
     state = settings.general.state_dir.absolute()
-    metrics, late = Metrics(), _Late()
+    metrics, late, current = Metrics(), _Late(), CurrentSettings(settings)
     threads = ThreadRunner(reactor, reactor.getThreadPool())
     questions, knowledge, reaching = PluginQuestions(), Knowledge.shipped(), _reaching(settings, reactor)
-    base = _base_of(settings)
     legacy = LegacyProcesses(
         reactor,
         state / "legacy-processes",
-        lambda: environment_of(settings, base, late.get, late.proxies(), can_notify=settings.general.sync != "none"),
+        lambda: environment_of(
+            current.value, base_of(current.value), late.get, late.proxies(), can_notify=settings.general.sync != "none"
+        ),
         questions,
         specific=settings.plugin_config,
         workers=settings.plugins.legacy_workers,
@@ -320,15 +319,15 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
     registry.listen(eyes.forget)
     host = settings.general.advertised_ip or own_address()
     http_port = endpoint_port(settings.http.listen, 8667)
-    archives = _archives(settings, reactor, registry, late, state)
-    host_packages = _host_packages(settings, reactor, state, archives, host)
+    archives = _archives(current, reactor, registry, late, state)
+    host_packages = _host_packages(current, reactor, state, archives, host)
     house = House(
         stores(database),
         Surroundings(
             clock=reactor,
             threads=threads,
             state_dir=state,
-            base=base,
+            base=base_of(settings),
             identifier=Identifier(knowledge),
             host=registry,
             archives=archives.plugins,
@@ -339,7 +338,7 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
             file_inspection=archives.inspection,
             notifier=reaching,
             background_limit=max(1, settings.plugins.workers - 1),
-            parameter_defaults={"plugin_server": settings.general.plugin_server},
+            parameter_defaults=parameter_defaults(settings),
             keys_in_urls=settings.general.provisioning_key_in_urls,
             auth_service=_auth_service(settings.rest_api.auth, reactor),
             auth_seconds=settings.rest_api.auth.cache_seconds,
@@ -350,6 +349,7 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
     )
     late.parameters = house.parameters
     questions.connect(house.directory, house.devices, archives.firmware, reaching)
+    access = Access(networks(settings))
     lines = RequestLines(reactor, threads, left_out=metrics.phone_lines_left_out.inc)
     journal = Journal(metrics, lines)
     return Parts(
@@ -367,15 +367,17 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
         pipeline=Pipeline(
             contact=house.contact,
             files=PhoneFiles(house.rendering, registry, serving=registry),
-            access=Access({Protocol.HTTP: settings.http.allow, Protocol.TFTP: settings.tftp.allow}),
+            access=access,
             fetched=house.rendering,
             journal=journal,
             upload_rules=registry,
             uploads=Uploads(state / "uploads", threads),
-            stamp=house.stamp,
+            stamp=lambda: (current.number, house.stamp()),
         ),
         host=host,
         http_port=http_port,
+        current=current,
+        access=access,
         watch=(
             SourceWatch(state / "plugins", signature_of, house.plugins, threads, reactor)
             if settings.general.development

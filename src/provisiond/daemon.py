@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import sys
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +15,22 @@ import click
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevelFilterPredicate
 from twisted.python.failure import Failure
 
 from provisiond import __version__
+from provisiond.certificates import ServerCertificate, TlsEndpoint
 from provisiond.composition import Parts, compose, unwritable_directory
 from provisiond.descriptors import allowed_transfers
 from provisiond.errors import ProvisiondError, SettingsProblem, StartProblem
-from provisiond.logs import start_logging
+from provisiond.logs import start_logging, use_level
 from provisiond.phones.http import PhoneFilesResource, PhoneSite
 from provisiond.phones.tftp import TftpFiles
 from provisiond.pnp.service import PnpService
+from provisiond.provisioning.threads import ThreadRunner
+from provisiond.reloading import Reloading
 from provisiond.rest.application import api_site, extension_site
+from provisiond.rest.site import ApiSite
 from provisiond.settings import MEBIBYTE, Settings, load_settings
 from provisiond.store.database import open_database
 from provisiond.tftp.limits import Bounds
@@ -48,6 +55,9 @@ class Daemon:
         self._lock: Any = None
         self._database: Any = None
         self._lag: Any = None
+        self._phones: PhoneFilesResource | None = None
+        self._apis: list[ApiSite] = []
+        self.certificates: list[ServerCertificate] = []
 
     async def start(self) -> None:
         """Start everything, or raise with nothing left running.
@@ -87,9 +97,10 @@ class Daemon:
 
     async def _listen(self, parts: Parts) -> None:
         settings = self._settings
-        phones = PhoneFilesResource(parts.pipeline, parts.threads, trusted_proxies=settings.http.trusted_proxies)
-        await self._listen_on("HTTP", settings.http.listen, PhoneSite(phones, self._reactor))
+        self._phones = PhoneFilesResource(parts.pipeline, parts.threads, trusted_proxies=settings.http.trusted_proxies)
+        await self._listen_on("HTTP", settings.http.listen, PhoneSite(self._phones, self._reactor))
         api = api_site(parts.house, parts.journal, parts.metrics, self._reactor, max_body=settings.rest_api.max_body)
+        self._apis.append(api)
         await self._listen_on("the REST API", settings.rest_api.listen, api)
         assert self._tftp is not None
         self._tftp.start()
@@ -120,17 +131,42 @@ class Daemon:
         settings = self._settings
         if settings.extensions.listen is not None:
             site = extension_site(parts.house, parts.metrics, self._reactor, max_body=settings.rest_api.max_body)
+            self._apis.append(site)
             await self._listen_on("extensions", settings.extensions.listen, site)
 
     async def _listen_on(self, what: str, endpoint: str, site: Any) -> None:
         try:
-            port = await serverFromString(self._reactor, endpoint).listen(site)
+            port = await self._listening(endpoint, site)
         except CannotListenError as error:
             reason = getattr(error.socketError, "strerror", None) or error.socketError
             raise StartProblem(f"cannot listen for {what} on {endpoint}: {reason}") from None
         except (ValueError, OSError) as error:
             raise StartProblem(f"cannot listen for {what} on {endpoint}: {error}") from None
         self._ports.append(port)
+
+    async def _listening(self, endpoint: str, site: Any) -> Any:
+        tls = TlsEndpoint.parse(endpoint)
+        if tls is None:
+            return await serverFromString(self._reactor, endpoint).listen(site)
+        assert self._parts is not None
+        certificate = ServerCertificate(tls.files)
+        certificate.use(await self._parts.threads.run(certificate.read))
+        self.certificates.append(certificate)
+        return self._reactor.listenSSL(tls.port, site, certificate, tls.backlog, tls.interface)
+
+    def follow(self, settings: Settings) -> None:
+        """Follow changed settings; see :data:`provisiond.reloading.LIVE` for which."""
+        if self._parts is None or self._phones is None:
+            return
+        self._parts.follow(settings)
+        self._phones.trusted_proxies = settings.http.trusted_proxies
+        for api in self._apis:
+            api.max_body = settings.rest_api.max_body
+
+    def note_problems(self, sentences: Sequence[str]) -> None:
+        """Let the metrics tell how many problems keep the settings from being followed."""
+        if self._parts is not None:
+            self._parts.metrics.settings_problems.set(len(sentences))
 
     def _take_lock(self) -> None:
         path = self._settings.general.state_dir / "lock"
@@ -180,20 +216,49 @@ async def _awaited(value: Any) -> None:
 class Process:
     """Runs a daemon in this process until a signal ends it."""
 
-    def __init__(self, settings: Settings, reactor: Any) -> None:
+    def __init__(
+        self, settings: Settings, reactor: Any, load: Callable[[], Settings], levels: LogLevelFilterPredicate
+    ) -> None:
         self._reactor = reactor
+        self._levels = levels
         self._daemon = Daemon(settings, reactor)
+        self._reloading = Reloading(
+            settings,
+            load,
+            lambda: self._daemon.certificates,
+            ThreadRunner(reactor, reactor.getThreadPool()),
+            self._follow,
+            self._daemon.note_problems,
+        )
+        self._ready = False
+        self._hung_up = False
         self.status = 0
 
     def run(self) -> int:
         """Return the exit status when the daemon has ended."""
         self._reactor.callWhenRunning(self._start)
+        signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self._hangup))
         self._reactor.addSystemEventTrigger("before", "shutdown", self._stop)
         self._reactor.run()
         return self.status
 
     def _start(self) -> None:
-        Deferred.fromCoroutine(self._daemon.start()).addErrback(self._failed)
+        Deferred.fromCoroutine(self._daemon.start()).addCallbacks(self._started, self._failed)
+
+    def _started(self, _: None) -> None:
+        self._ready = True
+        if self._hung_up:
+            self._hangup()
+
+    def _hangup(self) -> None:
+        self._hung_up = True
+        if self._ready:
+            again = Deferred.fromCoroutine(self._reloading.again())
+            again.addErrback(lambda failure: log.failure("the settings could not be read again", failure=failure))
+
+    def _follow(self, settings: Settings) -> None:
+        use_level(self._levels, settings.log.level)
+        self._daemon.follow(settings)
 
     def _failed(self, failure: Failure) -> None:
         self.status = 1
@@ -237,8 +302,8 @@ def main(config: Path, check: bool) -> None:
     # The one place that may import the reactor: everything else is handed it.
     from twisted.internet import reactor
 
-    start_logging(sys.stderr, level=settings.log.level, json_lines=settings.log.format == "json")
-    status = Process(settings, reactor).run()
+    levels = start_logging(sys.stderr, level=settings.log.level, json_lines=settings.log.format == "json")
+    status = Process(settings, reactor, partial(load_settings, config), levels).run()
     sys.exit(status)
 
 

@@ -99,6 +99,10 @@ class StartProblem(ProvisiondError):
     code = "start-problem"
 
 
+class CertificateProblem(StartProblem):
+    """A certificate or its key cannot be used."""
+
+
 class SettingsProblem(StartProblem):
     """The settings are wrong; ``problems`` holds one sentence for each, with file and key."""
 

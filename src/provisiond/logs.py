@@ -109,6 +109,11 @@ class JsonObserver:
             self._out.flush()
 
 
+def use_level(predicate: LogLevelFilterPredicate, level: str) -> None:
+    """Write events of at least ``level`` from now on, where a namespace has no level of its own."""
+    predicate.setLogLevelForNamespace("", LogLevel.levelWithName(level))
+
+
 def start_logging(out: IO[str], *, level: str, json_lines: bool) -> LogLevelFilterPredicate:
     """Send every event of at least ``level`` to ``out``.
 

@@ -128,6 +128,11 @@ class Metrics:
             registry=self.registry,
         )
         self.devices = Gauge("provisiond_devices", "Known devices", registry=self.registry)
+        self.settings_problems = Gauge(
+            "provisiond_settings_problems",
+            "Problems of the settings file that keep its changes from being followed",
+            registry=self.registry,
+        )
         self.reactor_lag = Gauge(
             "provisiond_reactor_lag_seconds", "How late the reactor's last tick was", registry=self.registry
         )

@@ -15,7 +15,12 @@ class Access:
     """
 
     def __init__(self, allowed: Mapping[Protocol, Sequence[str]]) -> None:
-        self._networks: dict[Protocol, list[IPv4Network | IPv6Network]] = {
+        self._networks: dict[Protocol, list[IPv4Network | IPv6Network]] = {}
+        self.use(allowed)
+
+    def use(self, allowed: Mapping[Protocol, Sequence[str]]) -> None:
+        """Let these networks in from now on."""
+        self._networks = {
             protocol: [ip_network(text, strict=False) for text in networks] for protocol, networks in allowed.items()
         }
 

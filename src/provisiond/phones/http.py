@@ -120,7 +120,7 @@ class PhoneFilesResource(Resource):
         super().__init__()  # type: ignore[no-untyped-call]
         self._pipeline = pipeline
         self._threads = threads
-        self._trusted_proxies = trusted_proxies
+        self.trusted_proxies = trusted_proxies
 
     def render(self, request: Any) -> int:
         """Answer any method."""
@@ -194,7 +194,7 @@ class PhoneFilesResource(Resource):
             raw_query=request.uri.partition(b"?")[2].decode("latin-1"),
             body=b"" if method in READ or request.too_large else _body(request),
             headers=headers,
-            peer=client_address(peer, headers.get("X-Forwarded-For"), self._trusted_proxies),
+            peer=client_address(peer, headers.get("X-Forwarded-For"), self.trusted_proxies),
         )
 
     async def _send(self, request: Any, content: Content) -> None:

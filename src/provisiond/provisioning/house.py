@@ -290,6 +290,12 @@ class House:
         """Return a value that differs after any change that may make a phone get something else."""
         return self._changes.number, self.directory.generation, self._recognition.generation
 
+    def follow_base(self, base: Mapping[str, Any]) -> None:
+        """Let every device inherit this base raw_config from now on; their files follow in the background."""
+        if dict(base) != self.flattening.base:
+            self.flattening.base = dict(base)
+            self.rendering.mark(base=True)
+
     async def stop(self) -> None:
         """End the background work and write what is not written yet. The stores are still open."""
         if self.host_side is not None:

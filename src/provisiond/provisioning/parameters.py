@@ -24,10 +24,15 @@ class Parameters:
 
     def __init__(self, store: StoredParameters, defaults: Mapping[str, Any]) -> None:
         self._store = store
-        self._defaults = {"NAT": 0, **defaults}
+        self._defaults: dict[str, Any] = {}
+        self.use_defaults(defaults)
         self._values: dict[tuple[str | None, str], Any] = {}
         self._listeners: list[Listener] = []
         self._serial = Serial()
+
+    def use_defaults(self, defaults: Mapping[str, Any]) -> None:
+        """Give parameters that nobody set these values from now on."""
+        self._defaults = {"NAT": 0, **defaults}
 
     async def load(self) -> None:
         """Read what was set."""
