@@ -344,3 +344,20 @@ def test_the_api_refuses_like_a_program_expects(house: Running) -> None:
         house.rest.call("DELETE", "/cfg_mgr/configs/base")
     with pytest.raises(RestError, match='404 No such resource: config "nope"'):
         house.rest.get("/cfg_mgr/configs/nope")
+
+
+def test_the_readme_creates_a_config_and_a_device_with_curl(house: Running, tmp_path: Path) -> None:
+    section = (Path(__file__).parents[2] / "README.md").read_text().split("## With curl\n")[1].split("\n## ")[0]
+    lines = [line.removeprefix("    ") for line in section.splitlines() if line.startswith("    ")]
+    script = "\n".join(f"echo; {line}" if line.startswith("curl ") else line for line in lines)
+    for shown, real in (
+        ("var/state/admin-token", str(house.server.state / "admin-token")),
+        ("127.0.0.1:8666", f"127.0.0.1:{house.rest_port}"),
+        ("127.0.0.1:8667", f"127.0.0.1:{house.http}"),
+    ):
+        assert shown in script
+        script = script.replace(shown, real)
+    done = subprocess.run(["bash", "-e"], input=script, capture_output=True, text=True, timeout=120, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    expected = [line.removeprefix("# => ") for line in lines if line.startswith("# => ")]
+    assert [line for line in done.stdout.splitlines() if line] == expected

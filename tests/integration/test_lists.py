@@ -310,6 +310,7 @@ class TestMigration:
             for index in ("of_tenant", "configured"):
                 connection.execute(text(f"DROP INDEX ix_device_{index}"))
             connection.execute(text("CREATE INDEX ix_device_tenant_uuid ON device (tenant_uuid)"))
+            connection.execute(text("ALTER TABLE operation DROP COLUMN tenant_uuid"))
             connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
         migrated = open_stores(store.url)
         for selector in ({"X_a.b": "c"}, {"vendor": "a\x01"}, {"X_a": {"b": "c"}}):

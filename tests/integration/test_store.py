@@ -184,7 +184,7 @@ class TestTheRest:
                 open_database(store.url)
         finally:
             with store.database.engine.begin() as connection:
-                connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
+                connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
 
 
 @pytest.mark.parametrize(

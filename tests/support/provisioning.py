@@ -319,11 +319,10 @@ class MemoryOperations:
         self.interrupted.append(now)
         return 0
 
-    async def insert(self, resource: str, progress: str, now: float) -> int:
+    async def insert(self, resource: str, progress: str, now: float, tenant_uuid: str | None = None) -> int:
         self.last += 1
-        self.rows[self.last] = StoredOperation(
-            id=self.last, resource=resource, progress=progress, error=None, created=now, ended=None
-        )
+        members = {"resource": resource, "progress": progress, "created": now, "tenant_uuid": tenant_uuid}
+        self.rows[self.last] = StoredOperation(id=self.last, error=None, ended=None, **members)
         return self.last
 
     async def end(self, operation_id: int, progress: str, error: str | None, now: float) -> None:

@@ -32,7 +32,7 @@ class LoggedEvent:
 
     :param number: 1 for the first event of this process.
     :param at: seconds since the epoch.
-    :param tenant: tenant of the device that it is about; None when it is about no device.
+    :param tenant: tenant of the device that it is about, or of the devices; None when it is about none.
     """
 
     number: int
@@ -115,7 +115,8 @@ class EventLog:
             callback()
 
     def _tenant(self, event: Event) -> str | None:
+        tenant: str | None = getattr(event, "tenant_uuid", None)
         device_id = getattr(event, "device_id", None)
-        if device_id is None:
-            return None
-        return getattr(event, "tenant_uuid", None) or self._tenant_of(device_id) or ""
+        if tenant is not None or device_id is None:
+            return tenant
+        return self._tenant_of(device_id) or ""

@@ -66,6 +66,7 @@ class OperationChanged:
 
     :param progress: the operation's text, e.g. ``install|progress(download|progress;10/100)``.
     :param error: why it failed, one sentence; None while it has not.
+    :param tenant_uuid: tenant whose devices it is about; None when it concerns everybody.
     """
 
     resource_path: str
@@ -73,6 +74,7 @@ class OperationChanged:
     state: str
     progress: str = ""
     error: str | None = None
+    tenant_uuid: str | None = None
 
 
 @frozen

@@ -13,6 +13,7 @@ from provisiond.errors import NotFound, ProvisiondError, Unavailable
 from provisiond.model.operation import FAIL, PROGRESS, SUCCESS, OperationProgress, format_progress
 from provisiond.provisioning.events import Events, OperationChanged
 from provisiond.provisioning.ports import Clock
+from provisiond.provisioning.tenants import Scope
 from provisiond.store.operations import KEPT_SECONDS, StoredOperation
 
 log = Logger()
@@ -27,7 +28,7 @@ class StoredOperations(Protocol):
     """The stored operations."""
 
     async def interrupt_running(self, now: float) -> int: ...
-    async def insert(self, resource: str, progress: str, now: float) -> int: ...
+    async def insert(self, resource: str, progress: str, now: float, tenant_uuid: str | None = None) -> int: ...
     async def end(self, operation_id: int, progress: str, error: str | None, now: float) -> None: ...
     async def get(self, resource: str, operation_id: int) -> StoredOperation | None: ...
     async def delete(self, operation_id: int) -> None: ...
@@ -38,6 +39,7 @@ class _Running:
     resource: str
     progress: OperationProgress
     created: float
+    tenant_uuid: str | None = None
     error: str | None = None
     ended: float | None = None
     waiters: list[Deferred[None]] = field(factory=list)
@@ -54,6 +56,7 @@ class _Running:
             error=self.error,
             created=self.created,
             ended=self.ended,
+            tenant_uuid=self.tenant_uuid,
         )
 
 
@@ -73,13 +76,16 @@ class Operations:
         """Mark what was running when the server last ended as failed."""
         await self._store.interrupt_running(self._clock.seconds())
 
-    async def start(self, resource_path: str, work: Work, label: str | None = None) -> StoredOperation:
+    async def start(
+        self, resource_path: str, work: Work, label: str | None = None, tenant_uuid: str | None = None
+    ) -> StoredOperation:
         """Begin work and return its operation.
 
         ``work`` gets the progress to report on. When it returns the operation has succeeded (unless the progress says
         that it failed); when it raises, it has failed, with the sentence of a :class:`ProvisiondError`.
 
         :param resource_path: path of the POST resource below the prefix, e.g. ``/pg_mgr/install/update``.
+        :param tenant_uuid: tenant whose devices it is about: nobody else sees it; None when it concerns everybody.
         :raises Unavailable: when too many operations are running.
         """
         if self._active >= self._max_running:
@@ -95,11 +101,13 @@ class Operations:
         created = self._clock.seconds()
         self._active += 1
         try:
-            operation_id = await self._store.insert(resource_path, format_progress(progress.snapshot()), created)
+            operation_id = await self._store.insert(
+                resource_path, format_progress(progress.snapshot()), created, tenant_uuid
+            )
         except BaseException:
             self._active -= 1
             raise
-        running = _Running(resource_path, progress, created)
+        running = _Running(resource_path, progress, created, tenant_uuid)
         self._running[operation_id] = running
         self._publish(operation_id, running)
         told.begin()
@@ -107,11 +115,19 @@ class Operations:
         Deferred.fromCoroutine(self._run(operation_id, running, work))
         return await self.get(resource_path, operation_id)
 
-    async def get(self, resource_path: str, operation_id: int) -> StoredOperation:
+    async def get(self, resource_path: str, operation_id: int, scope: Scope | None = None) -> StoredOperation:
         """Return an operation as it is now.
 
-        :raises NotFound: when it is unknown under this resource, was deleted, or ended more than an hour ago.
+        :param scope: of the caller; None sees every operation.
+        :raises NotFound: when it is unknown under this resource, was deleted, ended more than an hour ago, or is
+            about a device outside the scope's tree.
         """
+        found = await self._found(resource_path, operation_id)
+        if scope is not None and found.tenant_uuid is not None and found.tenant_uuid not in scope.tree:
+            raise NotFound(f"operation {operation_id}")
+        return found
+
+    async def _found(self, resource_path: str, operation_id: int) -> StoredOperation:
         running = self._running.get(operation_id)
         if running is not None and running.resource == resource_path:
             return running.as_stored(operation_id)
@@ -120,12 +136,12 @@ class Operations:
             raise NotFound(f"operation {operation_id}")
         return stored
 
-    async def delete(self, resource_path: str, operation_id: int) -> None:
+    async def delete(self, resource_path: str, operation_id: int, scope: Scope | None = None) -> None:
         """Forget an operation; its work goes on.
 
         :raises NotFound: as :meth:`get`.
         """
-        await self.get(resource_path, operation_id)
+        await self.get(resource_path, operation_id, scope)
         self._running.pop(operation_id, None)
         await self._store.delete(operation_id)
 
@@ -193,7 +209,7 @@ class Operations:
 
     def _publish(self, operation_id: int, running: _Running, error: str | None = None) -> None:
         text, state = format_progress(running.progress.snapshot()), running.progress.state
-        self._events.publish(OperationChanged(running.resource, operation_id, state, text, error))
+        self._events.publish(OperationChanged(running.resource, operation_id, state, text, error, running.tenant_uuid))
 
 
 def _log(operation_id: int, running: _Running) -> None:

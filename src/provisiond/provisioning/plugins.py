@@ -26,6 +26,7 @@ from provisiond.provisioning.parameters import Parameters
 from provisiond.provisioning.plugin_use import PluginUse
 from provisiond.provisioning.ports import PluginHost
 from provisiond.provisioning.rendering import Rendering
+from provisiond.provisioning.tenants import Scope
 from provisiond.store.operations import StoredOperation
 
 log = Logger()
@@ -155,12 +156,16 @@ class Plugins:
         """
         return self.get(plugin_id).info.localized(self._parameters.locale)
 
-    def installed(self) -> dict[str, dict[str, Any]]:
-        """Return every plugin on disk, with the member ``problem`` where it does not work, or only in part."""
+    def installed(self, scope: Scope | None = None) -> dict[str, dict[str, Any]]:
+        """Return every plugin on disk, with the member ``problem`` where it does not work, or only in part.
+
+        :param scope: what concerns a device outside its tree is not told; None tells everything.
+        """
+        problems = {each.plugin: each.sentence for each in self.problems(scope)}
         shown: dict[str, dict[str, Any]] = {}
         for plugin_id, info in sorted(self._host.installed().items()):
             document = info.localized(self._parameters.locale) if isinstance(info, PluginInfo) else _UNREADABLE
-            problem = self._host.problem_of(plugin_id)
+            problem = problems.get(plugin_id)
             shown[plugin_id] = {**document, **({"problem": problem} if problem else {})}
         return shown
 
@@ -184,9 +189,15 @@ class Plugins:
             fitting.append(best)
         return tuple(fitting)
 
-    def problems(self) -> tuple[Problem, ...]:
-        """Return what is wrong with plugins."""
-        return self._host.problems()
+    def problems(self, scope: Scope | None = None) -> tuple[Problem, ...]:
+        """Return what is wrong with plugins; what concerns a device only when it is inside the scope's tree."""
+        return tuple(each for each in self._host.problems() if each.device is None or self._sees(scope, each.device))
+
+    def _sees(self, scope: Scope | None, device_id: str) -> bool:
+        if scope is None:
+            return True
+        device = self._directory.get(device_id)
+        return scope.tenant_uuid == scope.master if device is None else scope.sees(device)
 
     # What can be done
 

@@ -66,8 +66,9 @@ class Synchronization:
 
         :raises NotFound: when there is no such device inside the scope's tree.
         """
-        self._seen(device_id, scope)
-        return await self._operations.start(RESOURCE, partial(self._synchronize, device_id))
+        device = self._seen(device_id, scope)
+        work = partial(self._synchronize, device_id)
+        return await self._operations.start(RESOURCE, work, tenant_uuid=device.tenant_uuid)
 
     async def start_many(self, device_ids: Collection[str], scope: Scope, pace: Pace) -> StoredOperation:
         """Begin to synchronize devices at a pace; the operation counts them and fails when too many do.
@@ -81,7 +82,7 @@ class Synchronization:
         async def work(progress: OperationProgress) -> None:
             await self._waves.run(wanted, self._told, pace, progress)
 
-        return await self._operations.start(MANY, work)
+        return await self._operations.start(MANY, work, tenant_uuid=scope.tenant_uuid)
 
     def steps(self, device_id: str, scope: Scope) -> list[dict[str, Any]]:
         """Return the steps of a device's last synchronization.
@@ -91,10 +92,11 @@ class Synchronization:
         self._seen(device_id, scope)
         return self._steps.documents(device_id)
 
-    def _seen(self, device_id: str, scope: Scope) -> None:
+    def _seen(self, device_id: str, scope: Scope) -> Device:
         device = self._directory.get(device_id)
         if device is None or not scope.sees(device):
             raise NotFound(f'device "{device_id}"')
+        return device
 
     async def _synchronize(self, device_id: str, progress: OperationProgress) -> None:
         await self._told(device_id)

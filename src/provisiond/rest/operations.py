@@ -83,7 +83,7 @@ class OperationResource:
 
     async def read(self, call: Call) -> Answer:
         """Return how far an operation is."""
-        operation = await self._operations.get(self._place(call), _number(call.arguments["number"]))
+        operation = await self._operations.get(self._place(call), _number(call.arguments["number"]), call.scope)
         return Answer(
             document={
                 "status": operation.progress,
@@ -95,7 +95,7 @@ class OperationResource:
 
     async def forget(self, call: Call) -> Answer:
         """Forget an operation; its work goes on."""
-        await self._operations.delete(self._place(call), _number(call.arguments["number"]))
+        await self._operations.delete(self._place(call), _number(call.arguments["number"]), call.scope)
         return NO_CONTENT
 
     def _place(self, call: Call) -> str:

@@ -109,7 +109,7 @@ class PluginResources:
     )
     async def problems(self, call: Call) -> Answer:
         """Return every problem of plugins: which, why, how often, since when."""
-        return Answer(document={"problems": [problem.row() for problem in self._plugins.problems()]})
+        return Answer(document={"problems": [problem.row() for problem in self._plugins.problems(call.scope)]})
 
     @route(
         "GET",
@@ -183,7 +183,7 @@ class PluginResources:
     )
     async def installed(self, call: Call) -> Answer:
         """Return every plugin on disk, loaded or not."""
-        return Answer(document={"pkgs": self._plugins.installed()})
+        return Answer(document={"pkgs": self._plugins.installed(call.scope)})
 
     @route(
         "GET",

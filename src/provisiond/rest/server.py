@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from provisiond.errors import Unauthorized
 from provisiond.metrics import Metrics
 from provisiond.provisioning.parameters import Parameters
 from provisiond.rest.answers import NO_CONTENT, Answer, links
@@ -141,5 +142,7 @@ class ServerResources:
         prefixed=False,
     )
     async def metrics(self, call: Call) -> Answer:
-        """Return all metrics."""
+        """Return all metrics, to tokens of the master tenant: they count everybody's devices."""
+        if call.principal.tenant_uuid != call.scope.master:
+            raise Unauthorized("Unauthorized")
         return Answer(content=self._metrics.exposition(), content_type="text/plain; version=0.0.4; charset=utf-8")

@@ -23,6 +23,7 @@ class StoredOperation:
     :param resource: path of the POST resource below the prefix, e.g. ``/pg_mgr/install/update``.
     :param progress: text of its progress.
     :param created: seconds since the epoch; so is ``ended``, None while it runs.
+    :param tenant_uuid: tenant whose devices it is about; None when it concerns everybody.
     """
 
     id: int
@@ -31,6 +32,7 @@ class StoredOperation:
     error: str | None
     created: float
     ended: float | None
+    tenant_uuid: str | None = None
 
 
 def _failed(progress: Progress) -> Progress:
@@ -57,13 +59,12 @@ class OperationStore:
 
         return await self._database.write(work)
 
-    async def insert(self, resource: str, progress: str, now: float) -> int:
+    async def insert(self, resource: str, progress: str, now: float, tenant_uuid: str | None = None) -> int:
         """Store a new operation and return its id."""
+        values = {"resource": resource, "progress": progress, "created": now, "tenant_uuid": tenant_uuid}
 
         def work(connection: Connection) -> int:
-            done = connection.execute(
-                insert(operations).values(resource=resource, progress=progress, error=None, created=now, ended=None)
-            )
+            done = connection.execute(insert(operations).values(error=None, ended=None, **values))
             key = done.inserted_primary_key
             assert key is not None
             return int(key[0])

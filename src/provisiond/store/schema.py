@@ -101,6 +101,7 @@ operations: Final = Table(
     Column("error", Text, nullable=True),
     Column("created", Float, nullable=False),
     Column("ended", Float, nullable=True, index=True),
+    Column("tenant_uuid", String, nullable=True),
     sqlite_autoincrement=True,
 )
 changes: Final = Table(
