@@ -23,7 +23,10 @@ from tests.support.extension_world import (
 from tests.support.package_world import NODE
 from tests.support.provisioning import run
 
+from provisiond.extensions.registry import Unfinished
+from provisiond.metrics import Metrics
 from provisiond.packages.network_problems import NetworkProblem
+from provisiond.rest.application import extension_site
 
 MARKET = "http://market.example.org/v1/plugins"
 
@@ -301,6 +304,34 @@ class TestProcess:
         assert world.leftovers() == []
         (row,) = side.extensions.operations.all()
         assert (row["status"], row["errors"]["error_id"]) == ("error", "interrupted")
+
+
+class TestRecovery:
+    def test_one_that_had_just_been_installed_stays(self, world: ExtensionWorld) -> None:
+        """The power fails after the registry was written, and before the note was removed."""
+        world.install_tree(world.make("true", f"touch {world.root}/undone"))
+        side = world.world.house.host_side
+        (extension,) = side.extensions.installed()
+        note = Unfinished(uuid="u", kind="install", identity="local/demo", place=str(extension.place))
+        side.extensions._registry.note(note)
+        run(side.extensions.start())
+        assert world.listed() == {"local/demo": "1"}
+        assert not (world.root / "undone").exists()
+        assert world.leftovers() == []
+
+    def test_an_interrupted_uninstallation_is_broken(self, world: ExtensionWorld) -> None:
+        world.install_tree(world.make("true"))
+        side = world.world.house.host_side
+        side.extensions._registry.note(Unfinished(uuid="u", kind="uninstall", identity="local/demo"))
+        run(side.extensions.start())
+        assert world.ask("GET", "/plugins/local/demo").document["state"] == "broken"
+        assert world.uninstall("local/demo")["status"] == "completed"
+
+    def test_a_half_built_tree_is_removed(self, world: ExtensionWorld) -> None:
+        half = world.root / "extensions/installed/acme/x/half"
+        half.mkdir(parents=True)
+        run(world.world.house.host_side.extensions.start())
+        assert not half.exists()
 
 
 def source_of(side: Any, tree: Path) -> tuple[Any, Any, Any]:
@@ -829,6 +860,19 @@ class TestRest:
             answer = world.ask("GET", "/config")
             assert b"hunter2" not in answer.content
             assert answer.document["enabled"] is True
+
+    def test_a_listener_of_its_own(self, world: ExtensionWorld) -> None:
+        house = world.world.house
+        whole = world.api.site
+        world.api.site = extension_site(house, Metrics(), world.world.clock, max_body=1 << 20)
+        answer = world.api.call("GET", "/0.2/plugins", prefix="")
+        assert (answer.status, answer.document) == (200, {"items": [], "total": 0})
+        tree = world.make("true")
+        body = json.dumps({"method": "directory", "options": {"path": str(tree)}}).encode()
+        assert world.api.call("POST", "/0.2/plugins", body, prefix="").status == 200
+        assert world.api.call("GET", "/0.2/dev_mgr", prefix="").status == 404
+        world.api.site = whole
+        assert world.listed() == {"local/demo": "1"}
 
     def test_the_description(self, world: ExtensionWorld) -> None:
         answer = world.ask("GET", "/api/api.yml", token="")

@@ -362,6 +362,32 @@ class TestRepositories:
         assert packages.update() == failed(f"repository {REPO1}: it sends nothing any more")
         assert [each["id"] for each in packages.get(f"available/{NODE}/plugin")["package"]] == ["diskfree", "other"]
 
+    def test_who_asks_meanwhile_waits_for_the_same_end(self, filled: PackageWorld) -> None:
+        gate, get = Gate(), filled.web.get
+        gate.shut()
+
+        async def slowly(url: str, opener: Any, **more: Any) -> Any:
+            await gate()
+            return await get(url, opener, **more)
+
+        filled.web.get = slowly  # type: ignore[method-assign]
+        filled.web.asked.clear()
+        first, second = (filled.api.begin("GET", "/package/update-cache", prefix="") for _ in range(2))
+        filled.world.clock.advance(0)
+        assert first.got() is second.got() is None
+        gate.open()
+        for connection in (first, second):
+            answer = connection.got()
+            assert answer is not None
+            assert answer.document == {**OK, "cache": []}
+        assert filled.web.asked.count(REPO1) == 1
+
+    def test_a_repository_of_the_network_names_no_files_of_the_host(self, packages: PackageWorld) -> None:
+        packages.list.write_text(f"500 {REPO1}\n")
+        packages.serve(REPO1, {**packages.offer(REPO1), "archive_url": "file:///etc/passwd"})
+        packages.update()
+        assert packages.get(f"available/{NODE}/plugin")["package"] == []
+
     def test_broken_data_change_nothing(self, filled: PackageWorld) -> None:
         before = filled.get(f"available/{NODE}/plugin")
         for data in (

@@ -144,7 +144,9 @@ class Installer:
         for work in self._registry.unfinished():
             namespace, _, name = work.identity.partition("/")
             old = self._registry.get(namespace, name)
-            if work.kind == "install":
+            if work.kind == "install" and old is not None and old.place == Path(work.place):
+                done.append(f"the extension {work.identity} had just been installed")
+            elif work.kind == "install":
                 metadata = check_metadata(dict(work.document), "rules" if work.form == "rules" else "make")
                 self._roll_back(Path(work.place), metadata, Placed(work.files, work.folders), old, write)
                 done.append(f"the interrupted installation of the extension {work.identity} was undone")

@@ -117,6 +117,10 @@ class Registry:
             else:
                 self._known[found.metadata.identity] = found
                 self._tidy(found)
+        needed = {Path(work.place) for work in self.unfinished()}
+        for place in self._directory.glob("*/*/*"):
+            if place.is_dir() and not (place.parent / _RECORD).exists() and place not in needed:
+                shutil.rmtree(place, ignore_errors=True)
         return problems
 
     def all(self) -> tuple[InstalledExtension, ...]:

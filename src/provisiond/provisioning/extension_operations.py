@@ -60,6 +60,8 @@ class ExtensionOperation:
 
     def step(self, status: str) -> None:
         """Begin a step; the one before has ended well unless this one says otherwise."""
+        if status == self.status and self._part is not None:
+            return
         bad = status in ("rolling back", ERROR)
         if self._part is not None:
             (self._part.fail if bad else self._part.succeed)()

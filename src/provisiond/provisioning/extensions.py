@@ -15,9 +15,8 @@ from provisiond.extensions.installing import Installer
 from provisiond.extensions.problems import Disabled, ExtensionProblem, NotInstalled, StillNeeded
 from provisiond.extensions.registry import InstalledExtension, Registry
 from provisiond.extensions.sources import UPLOAD, Source, SourceRules
-from provisiond.packages.catalog.identity import PackageFile
 from provisiond.provisioning.extension_operations import ExtensionOperation, ExtensionOperations
-from provisiond.provisioning.host_packages import Begun
+from provisiond.provisioning.host_packages import Begun, PreparePackage
 from provisiond.provisioning.ports import Threads
 from provisiond.provisioning.serial import Serial
 
@@ -118,7 +117,13 @@ class Extensions:
         """
         self._rules.check()
         source = await self._threads.run(self._rules.sources.source, method, options)
-        return await self._begin_install(source, reinstall)
+        operation = await self.operations.begin("install", source)
+
+        async def work() -> None:
+            await self._install(source, operation, (), reinstall=reinstall)
+
+        Deferred.fromCoroutine(self._queued(operation, work))
+        return operation
 
     async def uninstall(self, namespace: str, name: str, *, force: bool = False) -> ExtensionOperation:
         """Begin to uninstall an extension.
@@ -154,12 +159,22 @@ class Extensions:
         """Return every installed extension, as a package."""
         return self._registry.all()
 
-    async def install_package(self, package: PackageFile, seconds: float) -> Begun:
-        """Install a package file, and wait a while for the end."""
+    async def install_package(self, prepare: PreparePackage, seconds: float) -> Begun:
+        """Install a package file, and wait a while for the end.
+
+        :param prepare: brings the checked file within the operation.
+        """
         self._rules.check()
-        source = Source(UPLOAD, {"path": str(package.path)})
-        self._rules.sources.check(source)
-        return await self._begun(await self._begin_install(source, reinstall=True), seconds)
+        self._rules.sources.check(Source(UPLOAD, {}))
+        operation = await self.operations.begin("install", Source(UPLOAD, {}))
+
+        async def work() -> None:
+            operation.step("downloading")
+            package = await prepare(operation.progress)
+            await self._install(Source(UPLOAD, {"path": str(package.path)}), operation, (), reinstall=True)
+
+        Deferred.fromCoroutine(self._queued(operation, work))
+        return await self._begun(operation, seconds)
 
     async def uninstall_package(self, package_id: str, seconds: float) -> Begun:
         """Uninstall an extension, and wait a while for the end."""
@@ -167,17 +182,6 @@ class Extensions:
         return await self._begun(await self.uninstall(namespace, name), seconds)
 
     # Inside
-
-    async def _begin_install(self, source: Source, reinstall: bool) -> ExtensionOperation:
-        operation = await self.operations.begin("install", source)
-        if source.method == UPLOAD:
-            operation.source = {"method": UPLOAD, "options": {}}
-
-        async def work() -> None:
-            await self._install(source, operation, (), reinstall=reinstall)
-
-        Deferred.fromCoroutine(self._queued(operation, work))
-        return operation
 
     async def _install(
         self, source: Source, operation: ExtensionOperation, way: tuple[str, ...], *, reinstall: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -10,7 +10,7 @@ from typing import IO, Any, Protocol
 from attrs import frozen
 from twisted.logger import Logger
 
-from provisiond.errors import InvalidInput, NotFound, PackageProblem
+from provisiond.errors import NotFound, PackageProblem
 from provisiond.model.operation import OperationProgress
 from provisiond.model.package_metadata import Dependency
 from provisiond.model.versions import version_key
@@ -26,9 +26,13 @@ from provisiond.provisioning.dependency_check import PYTHON, Finding, Surroundin
 from provisiond.provisioning.operations import Operations
 from provisiond.provisioning.plugins import Plugins
 from provisiond.provisioning.ports import Threads
+from provisiond.provisioning.serial import SharedRuns
 from provisiond.store.operations import StoredOperation
 
 log = Logger()
+
+
+PreparePackage = Callable[[OperationProgress], Awaitable[PackageFile]]
 
 
 class InstalledPackage(Protocol):
@@ -62,7 +66,7 @@ class ExtensionPackages(Protocol):
     """Host extensions as packages (``provisioning.extensions.Extensions``)."""
 
     def installed_packages(self) -> Sequence[InstalledPackage]: ...
-    async def install_package(self, package: PackageFile, seconds: float) -> Begun: ...
+    async def install_package(self, prepare: PreparePackage, seconds: float) -> Begun: ...
     async def uninstall_package(self, package_id: str, seconds: float) -> Begun: ...
 
 
@@ -125,6 +129,7 @@ class HostPackages:
         self._threads = threads
         self._rules = self.rules = rules
         self._distributions = distributions
+        self._updates = SharedRuns[None]()
 
     # What there is
 
@@ -138,24 +143,12 @@ class HostPackages:
         return await self._catalog.sources()
 
     async def update(self) -> None:
-        """Fetch every repository; one that fails keeps its previous copy.
+        """Fetch every repository; one that fails keeps its previous copy. Who asks meanwhile waits for the same end.
 
         :raises PackageProblem: naming every repository that failed.
         """
-        if not self._rules.normal:
-            return
-        failed = await self._catalog.update()
-        try:
-            ended = await self._operations.ended(await self._plugins.update(), self._rules.wait)
-        except InvalidInput as problem:
-            # no plugin channel is set at all: only the list counts
-            if not failed and not await self._catalog.sources():
-                raise
-            log.debug("{problem}", problem=problem.sentence)
-        else:
-            failed += [f"repository {ended.error}"] if ended.error else []
-        if failed:
-            raise PackageProblem("; ".join(failed))
+        if self._rules.normal:
+            await self._updates.run("update", self._update)
 
     def installed_versions(self, kind: str) -> dict[str, str]:
         """Return id -> version of what is installed of a type, sorted by id."""
@@ -250,10 +243,7 @@ class HostPackages:
             return await self._waited(operation)
         if self._extensions is None:
             raise PackageProblem("extensions are disabled by the settings")
-        path = await self._archives.fetch(entry, OperationProgress())
-        package = await self._read(path)
-        check_is(package, kind, package_id, version)
-        return await self._extensions.install_package(package, self._rules.wait)
+        return await self._extensions.install_package(partial(self._fetched, entry), self._rules.wait)
 
     async def install_file(self, filename: str, content: IO[bytes], check: Callable[[PackageFile], None]) -> Begun:
         """Install an uploaded package file.
@@ -269,7 +259,11 @@ class HostPackages:
         if package.type == EXTENSION:
             if self._extensions is None:
                 raise PackageProblem("extensions are disabled by the settings")
-            return await self._extensions.install_package(package, self._rules.wait)
+
+            async def present(progress: OperationProgress) -> PackageFile:
+                return package
+
+            return await self._extensions.install_package(present, self._rules.wait)
 
         async def prepare(progress: OperationProgress) -> Any:
             return await self._threads.run(package.offer)
@@ -300,19 +294,30 @@ class HostPackages:
 
     # Inside
 
+    async def _update(self) -> None:
+        failed = await self._catalog.update()
+        if self._catalog.has_channels:
+            ended = await self._operations.ended(await self._plugins.update(), self._rules.wait)
+            failed += [f"repository {ended.error}"] if ended.error else []
+        if failed:
+            raise PackageProblem("; ".join(failed))
+
     def _check_normal(self) -> None:
         if not self._rules.normal:
             raise PackageProblem("packages are managed in normal mode only")
 
     async def _prepare(self, entry: CatalogEntry, progress: OperationProgress) -> Any:
-        path = await self._archives.fetch(entry, progress)
-        package = await self._read(path)
-        check_is(package, entry.type, entry.id, entry.version)
+        package = await self._fetched(entry, progress)
         for finding in await self.dependencies(entry.type, entry.id, entry.version):
             if finding.installed == "False":
                 log.warn("{package}: {error}", package=entry.fullname, error=finding.error)
                 progress.part(f"missing_{_word(finding.name or finding.id)}").succeed()
         return await self._threads.run(package.offer)
+
+    async def _fetched(self, entry: CatalogEntry, progress: OperationProgress) -> PackageFile:
+        package = await self._read(await self._archives.fetch(entry, progress))
+        check_is(package, entry.type, entry.id, entry.version)
+        return package
 
     async def _read(self, path: Path) -> PackageFile:
         package: PackageFile = await self._threads.run(read_package, path, self._read_extension)

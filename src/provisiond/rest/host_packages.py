@@ -6,6 +6,8 @@ import datetime
 from collections.abc import Mapping
 from typing import Any, Final
 
+from twisted.logger import Logger
+
 from provisiond import __version__
 from provisiond.errors import InvalidInput, NotFound, ProvisiondError, Unauthorized, Unavailable
 from provisiond.logs import redacted
@@ -17,6 +19,7 @@ from provisiond.rest.bodies import UploadBody
 from provisiond.rest.problems import HttpProblem, answer_for, sentence_of
 from provisiond.rest.routing import Call, acl_word, route
 
+log = Logger()
 READ: Final = "provd.package.read"
 INSTALL: Final = "provd.package.install.create"
 UNINSTALL: Final = "provd.package.uninstall.create"
@@ -148,6 +151,7 @@ class HostPackageResources:
         """Install a package and wait a while for the end."""
         kind, package_id = self._checked(call), call.arguments["id"]
         self._check_extension(call, kind, "plugind.plugins.create")
+        log.info("{who} installs {kind}-{id}", who=call.principal.name, kind=kind, id=package_id)
         begun = await self._packages.install(kind, package_id, call.arguments["version"])
         return self._told("install", begun)
 
@@ -177,6 +181,7 @@ class HostPackageResources:
         kind, name = self._checked(call), call.arguments["id"]
         package_id = self._packages.package_id_of(kind, name)
         namespace, _, extension = package_id.partition("-")
+        log.info("{who} uninstalls {kind}-{id}", who=call.principal.name, kind=kind, id=package_id)
         self._check_extension(call, kind, f"plugind.plugins.{acl_word(namespace)}.{acl_word(extension)}.delete")
         return self._told("uninstall", await self._packages.uninstall(kind, name))
 

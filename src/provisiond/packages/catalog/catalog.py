@@ -102,6 +102,11 @@ class Catalog:
         ]
         return sorted(listed + named, key=lambda pair: -pair[1])
 
+    @property
+    def has_channels(self) -> bool:
+        """Whether the settings name a plugin channel."""
+        return bool(self._channel_urls())
+
     async def update(self) -> list[str]:
         """Fetch every repository of the list and return what failed, a sentence each; those keep their former copy.
 

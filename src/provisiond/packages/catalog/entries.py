@@ -134,7 +134,7 @@ def parse_entry(document: object, source: str, priority: int, generated: str = "
         version=version,
         source=source,
         priority=priority,
-        texts={**texts, "archive_url": _archive_url(texts["archive_url"], package_id)},
+        texts={**texts, "archive_url": _archive_url(texts["archive_url"], package_id, source)},
         generated=_text(document, "generated") or generated,
         min_server_version=texts["domogik_min_version"],
         dependencies=dependencies,
@@ -196,14 +196,16 @@ def _text(document: Mapping[str, Any], key: str) -> str:
     return value
 
 
-def _archive_url(url: str, package_id: str) -> str:
+def _archive_url(url: str, package_id: str, source: str) -> str:
+    # a repository of the network has no business among the files of this host
+    schemes = ("http", "https", "file") if source.startswith("file:") else ("http", "https")
     try:
         parts = urlsplit(url)
-        good = parts.scheme in ("http", "https", "file") and url.isprintable()
+        good = parts.scheme in schemes and url.isprintable()
     except ValueError:
         good = False
     if not good:
-        raise PackageProblem(f"{package_id}: archive_url must be an http, https or file address")
+        raise PackageProblem(f"{package_id}: archive_url must be an http or https address")
     return url
 
 
