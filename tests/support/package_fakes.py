@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 from tests.support.provisioning import Gate
 
@@ -62,10 +62,10 @@ class FakeFiles:
     async def details(self, plugin_id: str, locale: str | None) -> Mapping[str, Mapping[str, Any]]:
         return {"fw": {"version": "1", "files": [{"name": "fw.bin", "manual": True, "cached": bool(self.taken)}]}}
 
-    async def take_manual_file(self, plugin_id: str, name: str, content: bytes) -> None:
+    async def take_manual_file(self, plugin_id: str, name: str, content: BinaryIO) -> None:
         if name != "fw.bin":
             raise UnknownReference(f"no package of {plugin_id} wants a file named {name!r}")
-        self.taken[name] = content
+        self.taken[name] = content.read()
 
     async def check_links(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from attrs import asdict, frozen
 
@@ -24,7 +24,7 @@ class FileInspection(Protocol):
     """Looks at the files of plugins' packages (``packages.firmware.inspection``)."""
 
     async def details(self, plugin_id: str, locale: str | None) -> Mapping[str, Mapping[str, Any]]: ...
-    async def take_manual_file(self, plugin_id: str, name: str, content: bytes) -> None: ...
+    async def take_manual_file(self, plugin_id: str, name: str, content: BinaryIO) -> None: ...
     async def check_links(
         self,
         plugin_id: str,
@@ -85,10 +85,11 @@ class PackageFiles:
         found = await inspection.details(plugin_id, self._parameters.locale)
         return {name: dict(members) for name, members in found.items()}
 
-    async def take(self, plugin_id: str, name: str, content: bytes) -> None:
+    async def take(self, plugin_id: str, name: str, content: BinaryIO) -> None:
         """Keep a file that nobody can download, for the packages that want it.
 
         :param name: its name, as :meth:`details` tells it.
+        :param content: open for reading.
         :raises NotFound: when the plugin is not loaded, or has no packages.
         :raises PackageProblem: when no package wants a file of this name, or it is another file.
         :raises InProgress: while the plugin is being replaced.

@@ -18,7 +18,7 @@ from provisiond.rest.gate import TokenGate
 from provisiond.rest.host_packages import UPLOADS, HostPackageResources
 from provisiond.rest.inspection import InspectionResources, Journal
 from provisiond.rest.operations import PATHS, OperationResource
-from provisiond.rest.package_files import PackageFileResources
+from provisiond.rest.package_files import FILE_UPLOADS, PackageFileResources
 from provisiond.rest.packages import PackageResources
 from provisiond.rest.plugin_parameters import PluginParameterResources
 from provisiond.rest.plugin_versions import PluginVersionResources
@@ -63,7 +63,7 @@ def api_site(house: House, journal: Journal, metrics: Metrics, reactor: Any, *, 
     """Return the site that serves the API."""
     uploads = dict[bytes, int]()
     if house.host_side is not None:
-        uploads = dict.fromkeys(UPLOADS, house.host_side.packages.rules.max_upload)
+        uploads = dict.fromkeys((*UPLOADS, *FILE_UPLOADS), house.host_side.packages.rules.max_upload)
     return ApiSite(Front(routed(house, journal, metrics, reactor)), reactor, max_body=max_body, uploads=uploads)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from provisiond.provisioning.package_files import PackageFiles
 from provisiond.rest.answers import NO_CONTENT, Answer, moment
-from provisiond.rest.bodies import Body, RowsBody
+from provisiond.rest.bodies import Body, UploadBody
 from provisiond.rest.operations import begun
 from provisiond.rest.packages import ACL, BEGUN, PATH, UNKNOWN
 from provisiond.rest.routing import Call, route
+
+FILE_UPLOADS: Final = (rb"/(provd|0\.2|api/provd/0\.2)/pg_mgr/plugins/[^/]+/install/files/",)
 
 
 class CheckBody(Body):
@@ -41,12 +45,12 @@ class PackageFileResources:
         f"{PATH}/files/<name>",
         f"{ACL}.files.update",
         "Bring a file that cannot be downloaded (ours)",
-        takes=("application/octet-stream",),
+        upload=True,
         statuses={204: "Kept.", 400: "No package wants a file of this name, or it is another file.", **UNKNOWN},
     )
     async def bring(self, call: Call) -> Answer:
         """Keep a manual file."""
-        content = call.body_as(RowsBody).content
+        content = call.body_as(UploadBody).content
         await self._files.take(call.arguments["plugin"], call.arguments["name"], content)
         return NO_CONTENT
 

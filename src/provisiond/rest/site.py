@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
@@ -67,7 +68,7 @@ class ApiSite(Site):
     :param resource: the root.
     :param reactor: for deadlines.
     :param max_body: greatest request body in bytes.
-    :param uploads: beginnings of paths -> greatest body in bytes there.
+    :param uploads: regular expressions that the beginnings of paths match -> greatest body in bytes there.
     :param max_connections: how many clients are connected at a time; more are told 503.
     """
 
@@ -82,7 +83,7 @@ class ApiSite(Site):
     ) -> None:
         super().__init__(resource, requestFactory=BoundedRequest, timeout=None, reactor=reactor)  # type: ignore[no-untyped-call]
         self.max_body = max_body
-        self._uploads = uploads or {}
+        self._uploads = {re.compile(start): limit for start, limit in (uploads or {}).items()}
         self.displayTracebacks = False
         self._max_connections = max_connections
         self.connections = 0
@@ -100,7 +101,7 @@ class ApiSite(Site):
 
     def max_body_at(self, path: bytes) -> int:
         """Return the greatest body that a request for this path may have, in bytes."""
-        found = [limit for start, limit in self._uploads.items() if path.startswith(start)]
+        found = [limit for start, limit in self._uploads.items() if start.match(path)]
         return max(found, default=self.max_body)
 
     def opened(self) -> None:

@@ -295,3 +295,37 @@ def test_a_wrong_section_is_a_problem_of_the_plugin_and_disables_its_package_onl
     assert "cannot be installed" in daemon.refused(f"{SERVICE}/install", id="wrong")
     assert "nothing" in daemon.running.rest.get(f"{SERVICE}/details")["pkgs"]["wrong"]["problem"]
     daemon.package("install", "a")
+
+
+def test_a_manual_file_may_be_larger_than_other_bodies(daemon: PackageDaemon, tmp_path: Path) -> None:
+    content = noise("large", 40 << 20)
+    firmware(daemon, manual=content)
+    daemon.do("install")
+    before = peak_memory(daemon)
+    assert daemon.put(f"{SERVICE}/files/manual.bin", content) == (204, "")
+    assert peak_memory(daemon) - before < 32 << 20
+    daemon.package("install", "manual")
+    assert (daemon.plugin / "var/tftpboot/manual.bin").read_bytes() == content
+    (tmp_path / "too-large").write_bytes(bytes(65 << 20))
+    url = f"{daemon.running.rest.base}{SERVICE}/files/manual.bin"
+    header = f"X-Auth-Token: {(daemon.running.server.state / 'admin-token').read_text().strip()}"
+    done = subprocess.run(
+        [
+            "curl",
+            "-s",
+            "-w",
+            "%{http_code}",
+            "-o",
+            str(tmp_path / "said"),
+            "-H",
+            header,
+            "-T",
+            str(tmp_path / "too-large"),
+            url,
+        ],
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.stdout == b"413"
+    assert (daemon.plugin / "var/cache/manual.bin").read_bytes() == content

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import stat
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +87,9 @@ def test_a_wrong_manual_file_is_refused_with_both_digests_and_a_right_one_taken(
     world.downloads.mirror = lambda: None
     take = world.inspection.take_manual_file
     with pytest.raises(CorruptedFile):
-        result(take("demo", "fw.bin", b"wrong"))
+        result(take("demo", "fw.bin", BytesIO(b"wrong")))
     with pytest.raises(UnknownPackage):
-        result(take("demo", "../fw.bin", b"right"))
+        result(take("demo", "../fw.bin", BytesIO(b"right")))
     digest = hashlib.sha1(b"right").hexdigest()
     assert result(world.inspection.details("demo"))["fw"]["files"] == [
         {"name": "fw.bin", "size": 5, "sha1sum": digest, "url": "", "manual": True, "cached": False}
@@ -97,7 +98,7 @@ def test_a_wrong_manual_file_is_refused_with_both_digests_and_a_right_one_taken(
     (world.plugin / "var/cache/fw.bin").write_bytes(b"wrong")
     with pytest.raises(CorruptedFile, match=r"sha1 digest [0-9a-f]{40} instead of [0-9a-f]{40}"):
         world.install()
-    result(take("demo", "fw.bin", b"right"))
+    result(take("demo", "fw.bin", BytesIO(b"right")))
     world.install()
     assert world.served() == {"fw.bin": b"right"}
     assert world.leftovers() == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import pytest
 from tests.support.package_fakes import FakeFiles, FakeFirmware
 from tests.support.provisioning import NOW, PLUGIN, run
@@ -43,15 +45,15 @@ def test_details_are_told_of_loaded_plugins_with_packages_only(world, firmware, 
 
 
 def test_a_brought_file_is_taken_unless_the_plugin_is_being_replaced(world, files):
-    run(world.house.package_files.take(PLUGIN, "fw.bin", b"x"))
+    run(world.house.package_files.take(PLUGIN, "fw.bin", BytesIO(b"x")))
     assert files.taken == {"fw.bin": b"x"}
     with pytest.raises(UnknownReference):
-        run(world.house.package_files.take(PLUGIN, "other", b"x"))
+        run(world.house.package_files.take(PLUGIN, "other", BytesIO(b"x")))
     world.archives.gate.shut()
     world.archives.offers[PLUGIN] = object()
     run(world.house.plugins.upgrade(PLUGIN))
     with pytest.raises(InProgress):
-        run(world.house.package_files.take(PLUGIN, "fw.bin", b"x"))
+        run(world.house.package_files.take(PLUGIN, "fw.bin", BytesIO(b"x")))
     world.archives.gate.open()
 
 

@@ -8,7 +8,7 @@ import shutil
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from attrs import frozen
 from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
@@ -31,6 +31,7 @@ from provisiond.packages.web import Answer
 
 CACHE_DIRECTORY = "var/cache"
 PARALLEL_CHECKS = 4
+_COPY_SIZE = 1 << 20
 OK, DEAD, DIFFERS, MANUAL, UNREACHABLE = "ok", "dead", "differs", "manual", "unreachable"
 
 
@@ -104,17 +105,18 @@ class FirmwareInspection:
             shown.update(cached=False, problem=problem.sentence)
         return shown
 
-    async def take_manual_file(self, plugin_id: str, name: str, content: bytes) -> None:
+    async def take_manual_file(self, plugin_id: str, name: str, content: BinaryIO) -> None:
         """Put a file that the administrator brings into the plugin's cache.
 
         :param name: its name in the cache.
+        :param content: open for reading; read in a thread.
         :raises UnknownPackage: when no package of the plugin wants a file of this name.
         :raises CorruptedFile: when it is not the wanted file.
         :raises InstallationProblem: when it cannot be stored.
         """
         await self._run(self._take, plugin_id, name, content)
 
-    def _take(self, plugin_id: str, name: str, content: bytes) -> None:
+    def _take(self, plugin_id: str, name: str, content: BinaryIO) -> None:
         definitions = read_definitions(self._plugins_dir / plugin_id)
         file = next((file for file in definitions.files.values() if file.wanted.name == name), None)
         if file is None:
@@ -123,7 +125,8 @@ class FirmwareInspection:
         partial = target.with_name(f".{uuid.uuid4().hex}.part")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(content)
+            with partial.open("wb") as stream:
+                shutil.copyfileobj(content, stream, _COPY_SIZE)
             file.wanted.check(partial)
             os.replace(partial, target)
         except OSError as error:
