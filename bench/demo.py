@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench import legacy_phone
 from bench.phones import Boot, Phone, boot_all, vendor_class
 from bench.server import ROOT, Rest, Server, free_port, write_settings
 
@@ -147,7 +148,8 @@ def main() -> int:
     console = Console(width=None if sys.stdout.isatty() else 140)
     directory = Path(tempfile.mkdtemp(prefix="provisiond-demo-"))
     rest_port, http, tftp = free_port(), free_port(), free_port(2)
-    settings = write_settings(directory, rest=rest_port, http=http, tftp=tftp, repository=REPOSITORY)
+    repository = legacy_phone.with_existing_plugin(REPOSITORY, directory / "repository")
+    settings = write_settings(directory, rest=rest_port, http=http, tftp=tftp, repository=repository)
     server = Server(settings)
     started = time.monotonic()
     try:
@@ -156,7 +158,8 @@ def main() -> int:
         rest = server.rest(rest_port)
         console.print(f"installed: {', '.join(prepare(rest))}")
         report_leases(rest)
-        boots = boot_all(PHONES, http=http, tftp=tftp)
+        legacy_phone.register(rest)
+        boots = [*boot_all(PHONES, http=http, tftp=tftp), legacy_phone.boot(http=http, tftp=tftp)]
         good = show(console, rest, boots)
     except Exception as error:
         console.print(f"[red]the demo failed:[/red] {error}", markup=True)
@@ -167,7 +170,7 @@ def main() -> int:
         shutil.rmtree(directory, ignore_errors=True)
     if status != 0:
         console.print(f"[red]provisiond ended with status {status}[/red]")
-    console.print(f"{len(PHONES)} phones, {time.monotonic() - started:.1f} s in all")
+    console.print(f"{len(PHONES) + 1} phones, {time.monotonic() - started:.1f} s in all")
     if good and status == 0:
         console.print(
             "Next: `make run`, then fetch a file yourself: curl tftp://127.0.0.1:6969/SEP001B54000005.cnf.xml"

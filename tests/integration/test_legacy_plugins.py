@@ -8,8 +8,8 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
+from bench.legacy_repository import build_legacy_repository
 from tests.support.legacy_plugins import write_acme
-from tests.support.legacy_repository import build_legacy_repository
 from tests.support.servers import Running, prepared
 
 OLD, NEW = "wazo-acme-1.0", "wazo-acme-1.10"

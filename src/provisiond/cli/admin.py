@@ -13,7 +13,9 @@ from typing import Any
 import click
 
 from provisiond import __version__
-from provisiond.cli.stored_access import StoredAccess, finished, stored_access
+from provisiond.cli.foreign_state import read_state
+from provisiond.cli.migration import Migration
+from provisiond.cli.stored_access import StoredAccess, finished, opened_database, stored_access
 from provisiond.cli.times import moment_from, moment_shown
 from provisiond.errors import ProvisiondError, SettingsProblem
 from provisiond.settings import load_settings
@@ -105,6 +107,27 @@ def list_tokens(access: StoredAccess, tenant: str | None, as_json: bool) -> None
 def revoke_token(access: StoredAccess, token_id: str) -> None:
     """Make a token worthless."""
     finished(access.tokens.revoke(token_id))
+
+
+@main.command("migrate-from")
+@click.argument("source", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--dry-run", is_flag=True, help="Only tell what would be taken.")
+@as_json
+@click.pass_context
+def migrate_from(context: click.Context, source: Path, dry_run: bool, as_json: bool) -> None:
+    """Take over the state directory of another server of the provd family.
+
+    Devices, configs, parameters, provisioning keys, tenants, and installed plugins with their templates and firmware.
+    The source is only read; what is there already stays, so that this may be repeated. Start
+    provisiond anew afterwards.
+    """
+    settings = load_settings(context.find_root().params["config"])
+    with opened_database(settings) as database:
+        state = read_state(source)
+        plugins = settings.general.state_dir.absolute() / "plugins"
+        report = Migration(database, plugins, state, dry=dry_run).run()
+    for line in [json.dumps(report.row())] if as_json else report.lines():
+        click.echo(line)
 
 
 @main.group()

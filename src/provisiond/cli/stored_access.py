@@ -13,7 +13,7 @@ from provisiond.errors import NotFound, StartProblem
 from provisiond.provisioning.tenants import Tenants
 from provisiond.provisioning.tokens import Tokens
 from provisiond.settings import Settings
-from provisiond.store.database import missing_file, open_database
+from provisiond.store.database import Database, missing_file, open_database
 from provisiond.store.facts import FactStore, Tenant, TenantStore
 from provisiond.store.feed import ChangeFeed
 from provisiond.store.tokens import TokenStore
@@ -71,7 +71,7 @@ def finished(work: Coroutine[Any, Any, T]) -> T:
 
 
 @contextmanager
-def stored_access(settings: Settings) -> Iterator[StoredAccess]:
+def opened_database(settings: Settings) -> Iterator[Database]:
     """Open the daemon's database, and close it afterwards. Blocks.
 
     :raises StartProblem: when there is no database yet: one made here would not belong to the daemon's user.
@@ -82,6 +82,15 @@ def stored_access(settings: Settings) -> Iterator[StoredAccess]:
         raise StartProblem(f"there is no database {missing} yet; start provisiond once, or name its settings file")
     database = open_database(settings.database_url)
     try:
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def stored_access(settings: Settings) -> Iterator[StoredAccess]:
+    """Open the daemon's database for what tokens and tenants need; raises as :func:`opened_database`. Blocks."""
+    with opened_database(settings) as database:
         feed, now = ChangeFeed(database), _Now()
         access = StoredAccess(
             Tokens(TokenStore(database, feed), now, now),
@@ -90,5 +99,3 @@ def stored_access(settings: Settings) -> Iterator[StoredAccess]:
         finished(access.tenants.load())
         finished(access.tokens.load())
         yield access
-    finally:
-        database.close()

@@ -1,0 +1,1 @@
+update = {{ http_base_url }}/firmware
