@@ -127,8 +127,13 @@ class TestServed:
         assert (as_yaml.status, as_yaml.headers["content-type"]) == (200, "application/yaml")
         as_json = api.plain("GET", f"{prefix}/api/api.json")
         assert as_json.headers["content-type"] == "application/json"
-        assert yaml.safe_load(as_yaml.content) == as_json.document == DOCUMENT
-        assert b"&id" not in as_yaml.content
+        assert as_json.document == DOCUMENT
+        assert as_yaml.content.startswith(b"openapi: 3.1.0\n")
+
+    def test_yaml_and_json_say_the_same(self, api: Api) -> None:
+        content = api.plain("GET", "/api/api.yml").content
+        assert yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) == DOCUMENT
+        assert b"&id" not in content
 
     def test_head_tells_the_length(self, api: Api) -> None:
         length = len(api.plain("GET", "/0.2/api/api.yml").content)
