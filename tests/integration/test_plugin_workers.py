@@ -20,6 +20,7 @@ from provisiond.identification.values import DeviceInfo
 from provisiond.model.device import Device
 from provisiond.plugins.pool import WorkerPool
 from provisiond.plugins.registry import PluginRegistry
+from provisiond.plugins.working_copies import WorkingCopies
 from provisiond.sdk import SipNotify
 
 GOOD = """
@@ -32,6 +33,9 @@ class Good(Plugin):
     def device_files(self, device, raw_config):
         yield File(name="own.xml", templates="own.xml.tpl", context={"name": raw_config["name"]}, trigger=True)
     def synchronize(self, device, raw_config):
+        if raw_config.get("end"):
+            import os
+            os._exit(7)
         return SipNotify("check-sync")
 PLUGIN = Good
 """
@@ -127,6 +131,10 @@ class Workers(TestCase):
 
         return self.run_async(work())
 
+    async def _ended_workers(self) -> None:
+        with pytest.raises(PluginProblem, match=r"status 7|signal"):
+            await self.registry.synchronize("good", DEVICE, {"end": True})
+
     def _device_problem(self, device: str, expected: str) -> Deferred[None]:
         put(self.root, "bad", BAD.format(associate="return 0", device=device))
 
@@ -206,6 +214,39 @@ class Workers(TestCase):
             assert self.registry.loaded()["good"].revision != before
             files = await self.registry.device_files("good", DEVICE, {"name": "x"})
             assert files[0].content == b"<mine/>\n"
+
+        return self.run_async(work())
+
+    def test_a_plugin_that_runs_from_a_copy_outlives_broken_edits(self) -> Deferred[None]:
+        values = {"good": {"greeting": "hello"}}
+        self.copies = self.root / ".copies"
+        self.registry = PluginRegistry(
+            self.root,
+            self.pool,
+            Threads(),
+            time.time,
+            copies=WorkingCopies(self.copies),
+            values=lambda plugin_id: values[plugin_id],
+            load_seconds=30,
+            render_seconds=30,
+        )
+
+        async def work() -> None:
+            await self.registry.start()
+            entry, template = self.root / "good" / "entry.py", self.root / "good" / "templates" / "own.xml.tpl"
+            for path, broken in ((entry, "1 / 0"), (template, "{% endif %}"), (self.root / "good/plugin-info", "{")):
+                text = path.read_text()
+                path.write_text(broken)
+                with pytest.raises(PluginProblem):
+                    await self.registry.load("good")
+                # a process that never saw the good files takes over
+                await self._ended_workers()
+                await self._good_goes_on()
+                path.write_text(text)
+                await self.registry.load("good")
+                assert self.registry.problems() == ()
+            await self.registry.unload("good")
+            assert list(self.copies.iterdir()) == []
 
         return self.run_async(work())
 

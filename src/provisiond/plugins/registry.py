@@ -121,14 +121,15 @@ class PluginRegistry:
         """Load a plugin, or load it again.
 
         :raises PluginProblem: when it does not load; it is then installed, not loaded. Where plugins run from copies,
-            one that was loaded before stays at work.
+            a native one that was loaded before stays at work.
         """
         directory = self._directory / check_plugin_id(plugin_id)
         self._installed.setdefault(plugin_id, None)
         try:
             plugin = await self._loaded_from(directory, plugin_id)
         except PluginProblem as problem:
-            if self._copies is None:
+            before = self._loaded.get(plugin_id)
+            if self._copies is None or (before is not None and before.legacy is not None):
                 self._loaded.pop(plugin_id, None)
             self._problems.clear(plugin_id)
             self._problems.note(plugin_id, "load", problem.sentence)
@@ -138,7 +139,7 @@ class PluginRegistry:
         self._loaded[plugin_id] = plugin
         self._changed(plugin_id)
         if self._copies is not None:
-            await self._threads.run(self._copies.keep_only, plugin_id, plugin.revision)
+            await self._threads.run(self._copies.keep_only, plugin_id, plugin.directory)
         return plugin
 
     async def unload(self, plugin_id: str) -> None:

@@ -48,10 +48,10 @@ class WorkingCopies:
                 fresh.rename(kept)
         return kept, revision
 
-    def keep_only(self, plugin_id: str, revision: str | None) -> None:
-        """Remove a plugin's copies but that of one revision."""
+    def keep_only(self, plugin_id: str, copy: Path | None) -> None:
+        """Remove a plugin's copies, all but one that :meth:`take` returned."""
         for path in self._directory.glob(f"{plugin_id}@*"):
-            if path.name != f"{plugin_id}@{revision}":
+            if copy is None or path.name != copy.parent.name:
                 shutil.rmtree(path, ignore_errors=True)
 
     def clear(self) -> None:

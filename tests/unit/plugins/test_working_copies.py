@@ -49,8 +49,8 @@ def test_copies_of_other_revisions_go(source: Path, tmp_path: Path) -> None:
     other, _ = copies.take(source.rename(source.with_name("demo-1.0.1")), 2026)
     (other.parents[2] / "plugins/demo-1.0.1").rename(source)
     (source / "entry.py").write_text("edited")
-    second, revision = copies.take(source, 2026)
-    copies.keep_only("demo-1.0", revision)
+    second, _ = copies.take(source, 2026)
+    copies.keep_only("demo-1.0", second)
     assert [path.is_dir() for path in (first, second, other)] == [False, True, True]
     copies.keep_only("demo-1.0", None)
     assert [path.is_dir() for path in (second, other)] == [False, True]
