@@ -11,7 +11,6 @@ from typing import Any, BinaryIO, Final
 from provisiond.errors import ProvisiondError
 from provisiond.plugins.hosting import PluginPlace, PluginShelf
 from provisiond.plugins.messages import HEAD, framed, packed_action, packed_answer, packed_files, packed_rules
-from provisiond.plugins.testing import try_out
 
 ANSWERS: Final = 3
 MEMORY: Final = 2 * 1024**3
@@ -27,6 +26,9 @@ def answer(shelf: PluginShelf, kind: str, place: PluginPlace, arguments: tuple[A
         if kind == "load":
             return packed_rules(plugin.rules, plugin.parameters)
         if kind == "try":
+            # a worker starts sooner without it
+            from provisiond.plugins.testing import try_out
+
             try_out(plugin)
             return packed_answer({})
         if kind == "associate":
