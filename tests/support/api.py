@@ -18,19 +18,21 @@ from provisiond.phones.journal import Journal
 from provisiond.rest.answers import MEDIA_TYPE
 from provisiond.rest.application import api_site
 
-_compile_builder = Rule._compile_builder
-_builders: dict[tuple[str, bool], Any] = {}
+_compile = Rule.compile
+_compiled: dict[tuple[str, bool, str], dict[str, Any]] = {}
 
 
-def _compiled_once(rule: Rule, append_unknown: bool = True) -> Any:
-    """Most of the work of making a router is what would build addresses from its rules, and it is always the same."""
-    key = (rule.rule, append_unknown)
-    if key not in _builders:
-        _builders[key] = _compile_builder(rule, append_unknown)
-    return _builders[key]
+def _compiled_once(rule: Rule) -> None:
+    """Compiling its rules is most of the work of making a router, and it always gives the same."""
+    key = (rule.rule, bool(rule.merge_slashes), rule.subdomain or "")
+    if key not in _compiled:
+        _compile(rule)
+        names = ("_parts", "_trace", "_converters", "_build", "_build_unknown", "arguments")
+        _compiled[key] = {name: getattr(rule, name) for name in names}
+    vars(rule).update(_compiled[key])
 
 
-Rule._compile_builder = _compiled_once  # type: ignore[method-assign]
+Rule.compile = _compiled_once  # type: ignore[method-assign]
 
 
 @frozen
