@@ -59,7 +59,7 @@ class DeviceResources:
     async def list_devices(self, call: Call) -> Answer:
         """Return the devices that the query selects, streamed when all are asked for."""
         query, scope, recurse = parse_query(call.query), call.scope, recurses(call.query)
-        if query.limit or call.method == "HEAD":
+        if query.limit:
             return Answer(document={"devices": await self._devices.list(query, scope, recurse=recurse)})
         return Answer(chunks=listed("devices", self._devices.stream(query, scope, recurse=recurse)))
 

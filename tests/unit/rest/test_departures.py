@@ -42,3 +42,14 @@ def test_who_leaves_a_long_list_ends_it(api: Api, world: World) -> None:
     world.devices.gate.open()
     world.clock.advance(0)
     assert api.get("/status").status == 200
+
+
+@pytest.mark.parametrize("path", ["/dev_mgr/devices", "/cfg_mgr/configs", "/dev_mgr/devices?sort=mac&recurse=true"])
+def test_who_asks_for_the_head_of_a_list_costs_no_list(api: Api, world: World, path: str) -> None:
+    world.device(id="d")
+    got = api.get(path)
+    before = world.devices.calls, world.configs.gate.passed
+    head = api.call("HEAD", path)
+    assert (world.devices.calls, world.configs.gate.passed) == before
+    assert (head.status, head.content, head.headers["content-type"]) == (200, b"", got.headers["content-type"])
+    assert api.call("HEAD", f"{path.partition('?')[0]}?limit=x").status == 400
