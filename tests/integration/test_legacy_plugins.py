@@ -115,3 +115,13 @@ def test_templates_of_the_administrator_win_after_a_reload(server: Running) -> N
     own.unlink()
     server.rest.call("POST", "/pg_mgr/reload", {"id": OLD})
     assert fetch(server, "/Acme/001122334406.cfg", "Acme A2 1.0 001122334406")[1].startswith(b"model=any")
+
+
+def test_a_killed_server_starts_again_with_them(server: Running) -> None:
+    before = fetch(server, "/Acme/001122334401.cfg", "Acme A1 1.0 001122334401")
+    assert before[0] == 200
+    server.server.kill()
+    server.server.start()
+    assert {OLD, NEW} <= server.rest.get("/pg_mgr/plugins")["plugins"].keys()
+    assert fetch(server, "/Acme/001122334401.cfg", "Acme A1 1.0 001122334401") == before
+    assert fetch(server, "/Acme/001122334409.cfg", "Acme A1 1.0 001122334409")[0] == 200

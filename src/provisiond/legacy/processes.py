@@ -11,6 +11,7 @@ import os
 import pickle
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -188,10 +189,9 @@ class LegacyProcesses:
         self._stopped: Deferred[None] | None = None
         self._spawned = 0
 
-    def recover(self) -> list[str]:
+    def recover(self) -> None:
         """Remove what an earlier server left, at the start; blocks."""
         shutil.rmtree(self._scratch, ignore_errors=True)
-        return []
 
     async def call(self, kind: str, place: PluginPlace, *arguments: Any, seconds: float) -> bytes:
         """Return the payload that a plugin's process answers.
@@ -318,7 +318,7 @@ class LegacyProcesses:
     def _started(self, slot: int) -> _Process:
         process = _Process(self, slot)
         self._spawned += 1
-        directory = self._scratch / str(self._spawned)
+        directory = self._scratch / f"{os.getpid()}-{self._spawned}-{time.time_ns():x}"
         directory.mkdir(parents=True)
         environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
         self.reactor.spawnProcess(

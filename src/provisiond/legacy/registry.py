@@ -55,6 +55,7 @@ class FullPluginRegistry(PluginRegistry):
         """Load every plugin; those of the older interface side by side."""
         if self._copies is not None:
             await self._threads.run(self._copies.clear)
+        await self._threads.run(self._runner.recover)
         kinds: dict[str, bool] = await self._threads.run(_kinds, self._directory)
         slots = DeferredSemaphore(LOADED_AT_ONCE)
 
