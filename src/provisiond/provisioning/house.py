@@ -34,9 +34,10 @@ from provisiond.provisioning.package_files import FileInspection, PackageFiles
 from provisiond.provisioning.packages import Packages, PackageService
 from provisiond.provisioning.parameters import Parameters
 from provisiond.provisioning.plugin_parameters import PluginParameters
+from provisiond.provisioning.plugin_ports import Hosting
 from provisiond.provisioning.plugin_use import PluginUse
 from provisiond.provisioning.plugin_versions import PluginVersions, VersionedArchives
-from provisiond.provisioning.plugins import Hosting, Plugins
+from provisiond.provisioning.plugins import Plugins
 from provisiond.provisioning.ports import (
     Clock,
     StoredConfigs,

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 from provisiond.errors import InvalidInput, UnknownReference
 from provisiond.model.versions import version_key
 from provisiond.plugins.values import PluginInfo
-from provisiond.provisioning.plugins import PluginArchives, Plugins
+from provisiond.provisioning.plugin_ports import PluginArchives
+from provisiond.provisioning.plugins import Plugins
 from provisiond.provisioning.ports import PluginHost
 from provisiond.store.operations import StoredOperation
 
