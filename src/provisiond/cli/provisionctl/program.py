@@ -34,6 +34,7 @@ NOUNS: Final[Mapping[str, str]] = {
     "export": "transfer",
     "firmware": "firmware",
     "import": "transfer",
+    "man": "server",
     "operation": "operation",
     "param": "param",
     "plugin": "plugin",

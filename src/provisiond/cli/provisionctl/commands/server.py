@@ -1,9 +1,10 @@
-"""``provisionctl status``, ``events`` and ``completion``."""
+"""``provisionctl status``, ``events``, ``completion`` and ``man``."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import click
@@ -90,3 +91,18 @@ def completion(shell: str) -> None:
     found = get_completion_class(shell)
     assert found is not None
     click.echo(found(program, {}, "provisionctl", "_PROVISIONCTL_COMPLETE").source())
+
+
+@click.command(hidden=True)
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
+def man(directory: Path) -> None:
+    """Write the man pages into DIRECTORY, for packagers.
+
+    \b
+    provisionctl man /usr/share/man/man1
+    """
+    from provisiond.cli.provisionctl.manual import write_pages
+    from provisiond.cli.provisionctl.program import program
+
+    for file in write_pages(program, directory):
+        click.echo(file)
