@@ -111,6 +111,7 @@ def program(
     """
     if not isinstance(context.obj, Session):
         context.obj = wanted(context.params)
+    context.call_on_close(context.obj.close)
     context.color = {"auto": None if "NO_COLOR" not in os.environ else False, "always": True, "never": False}[color]
 
 

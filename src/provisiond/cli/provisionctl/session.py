@@ -33,6 +33,7 @@ class Session:
     pause: Callable[[float], None] = time.sleep
     _client: Client | None = field(default=None, init=False)
     _found: Target | None = field(default=None, init=False)
+    _made: list[Client] = field(factory=list, init=False)
 
     @property
     def client(self) -> Client:
@@ -42,10 +43,21 @@ class Session:
         return self._client
 
     def new_client(self) -> Client:
-        """Return another client, for another thread.
+        """Return another client, for another thread; :meth:`close` closes it.
 
         :raises Failure: when there is no token.
         """
+        made = self._connected()
+        self._made.append(made)
+        return made
+
+    def close(self) -> None:
+        """Close all connections."""
+        made, self._made, self._client = self._made, [], None
+        for each in made:
+            each.close()
+
+    def _connected(self) -> Client:
         if self._found is None:
             self._found = self.target()
         target = self._found

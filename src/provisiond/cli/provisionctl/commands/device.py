@@ -209,7 +209,8 @@ def preview(session: Session, device_id: str, name: str | None) -> None:
     for each in [name] if name else [row["name"] for row in session.client.inspection.files(device_id)]:
         if not name:
             click.secho(f"--- {each}", bold=True)
-        click.echo(session.client.inspection.preview(device_id, each).decode("utf-8", "replace"))
+        text = session.client.inspection.preview(device_id, each).decode("utf-8", "replace")
+        click.echo(text, nl=not text.endswith("\n"))
 
 
 @device.command()
