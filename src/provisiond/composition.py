@@ -226,7 +226,11 @@ def _archives(
         cache_plugin=lambda: current.value.general.cache_plugin,
     )
     inspection = FirmwareInspection(
-        plugins_dir=state / "plugins", downloads=downloads, run=run, scratch=state / "link-check"
+        plugins_dir=state / "plugins",
+        downloads=downloads,
+        run=run,
+        scratch=state / "link-check",
+        root_of=registry.firmware_root,
     )
     return _Archives(
         plugins=archives,

@@ -511,3 +511,26 @@ def test_links_are_checked(world: FirmwareWorld) -> None:
     [state] = result(world.inspection.check_links("demo"))
     assert (state.file, state.state) == ("fw.bin", "manual")
     assert os.listdir(world.root / "scratch") == []
+
+
+def test_details_tell_what_is_installed_outdated_and_missing(world: FirmwareWorld) -> None:
+    def details() -> dict[str, object]:
+        shown = result(world.inspection.details("demo"))["fw"]
+        return {name: shown.get(name) for name in ("version", "installed", "offer", "missing")}
+
+    world.one({"fw.zip": zip_bytes({"a": b"a", "b": b"b"})}, "a-b: unzip $FILE1", version="1.9")
+    assert details() == {"version": "1.9", "installed": None, "offer": None, "missing": []}
+    world.install()
+    (world.tftpboot / "b").unlink()
+    assert details() == {"version": "1.9", "installed": "1.9", "offer": None, "missing": ["b"]}
+    world.one({"fw.zip": zip_bytes({"a": b"a"})}, "a-b: unzip $FILE1", version="1.10")
+    assert details()["offer"] == "upgrade"
+    world.one({"fw.zip": zip_bytes({"a": b"a"})}, "a-b: unzip $FILE1", version="1.8")
+    assert details()["offer"] == "differs"
+    world.define(package_section("other"))
+    shown = result(world.inspection.details("demo"))["fw"]
+    assert (shown["installed"], shown["missing"], shown["problem"]) == (
+        "1.9",
+        ["b"],
+        "the plugin does not define it any more",
+    )

@@ -14,8 +14,11 @@ from attrs import frozen
 from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
 
 from provisiond.model.operation import OperationProgress
+from provisiond.model.versions import version_key
 from provisiond.packages.downloads import Downloads
 from provisiond.packages.firmware.definitions import FirmwareFile, FirmwarePackage, read_definitions
+from provisiond.packages.firmware.placing import Place
+from provisiond.packages.firmware.records import read_records
 from provisiond.packages.network_problems import LeadsToFtp, RefusedByServer
 from provisiond.packages.problems import (
     CorruptedFile,
@@ -30,6 +33,7 @@ from provisiond.packages.urls import public_url
 from provisiond.packages.web import Answer
 
 CACHE_DIRECTORY = "var/cache"
+ROOT_DIRECTORY = "var/tftpboot"
 PARALLEL_CHECKS = 4
 _COPY_SIZE = 1 << 20
 OK, DEAD, DIFFERS, MANUAL, UNREACHABLE = "ok", "dead", "differs", "manual", "unreachable"
@@ -61,25 +65,44 @@ class FirmwareInspection:
     :param downloads: how files are fetched.
     :param run: runs blocking work in a thread.
     :param scratch: a directory of its own for files that are only looked at; made when needed.
+    :param root_of: plugin id -> the directory that phones read, asked at each use; by default ``var/tftpboot``.
     """
 
-    def __init__(self, *, plugins_dir: Path, downloads: Downloads, run: ThreadRunner, scratch: Path) -> None:
+    def __init__(
+        self,
+        *,
+        plugins_dir: Path,
+        downloads: Downloads,
+        run: ThreadRunner,
+        scratch: Path,
+        root_of: Callable[[str], Path] | None = None,
+    ) -> None:
         self._plugins_dir = plugins_dir
         self._downloads = downloads
         self._run = run
         self._scratch = scratch
+        self._root_of = root_of or (lambda plugin_id: plugins_dir / plugin_id / ROOT_DIRECTORY)
 
     async def details(self, plugin_id: str, locale: str | None = None) -> dict[str, dict[str, Any]]:
-        """Return package id -> everything about it: its files, which of them are manual, missing or wrong."""
+        """Return package id -> everything about it: files and digests, which files are manual, cached or wrong; which
+        version is installed, and which files of that are not on the disk any more.
+        """
         return await self._run(self._details, plugin_id, locale)
 
     def _details(self, plugin_id: str, locale: str | None) -> dict[str, dict[str, Any]]:
-        definitions = read_definitions(self._plugins_dir / plugin_id)
-        cache = self._plugins_dir / plugin_id / CACHE_DIRECTORY
+        plugin = self._plugins_dir / plugin_id
+        definitions, records = read_definitions(plugin), read_records(plugin).packages
+        place = Place(plugin, self._root_of(plugin_id))
         found: dict[str, dict[str, Any]] = {
-            package.id: self._package(package, cache, locale) for package in definitions.packages.values()
+            package.id: self._package(package, plugin / CACHE_DIRECTORY, locale)
+            for package in definitions.packages.values()
         }
         found.update({package_id: {"problem": reason} for package_id, reason in definitions.disabled.items()})
+        for record in records.values():
+            shown = found.setdefault(record.id, {"problem": "the plugin does not define it any more"})
+            shown.update(installed=record.version, missing=place.missing(record))
+            if (defined := shown.get("version", record.version)) != record.version:
+                shown["offer"] = "upgrade" if version_key(defined) > version_key(record.version) else "differs"
         return found
 
     def _package(self, package: FirmwarePackage, cache: Path, locale: str | None) -> dict[str, Any]:
@@ -88,6 +111,9 @@ class FirmwareInspection:
             "description": package.localized(locale),
             "dsize": package.size,
             "depends": list(package.depends),
+            "installed": None,
+            "offer": None,
+            "missing": [],
             "files": [self._file(file, cache) for file in package.files],
         }
 
