@@ -244,6 +244,18 @@ class TestHttp:
     def test_no_callback(self, packages: PackageWorld) -> None:
         assert packages.call("GET", "get-mode?callback=f&export=1").content.startswith(b'{"status"')
 
+    def test_texts_and_escapes(self, packages: PackageWorld) -> None:
+        packages.list.write_text(f"500 {REPO1}\n")
+        odd = 'tab\tback\\slash "quote" é\n'
+        packages.serve(REPO1, packages.offer(REPO1, description=odd))
+        packages.update()
+        answer = packages.call("GET", f"available/{NODE}/plugin")
+        assert answer.document["package"][0]["description"] == odd
+        assert answer.document["package"][0]["priority"] == "500"
+        packages.install("1.0")
+        (row,) = [row for row in packages.get(f"installed/{NODE}/plugin")["package"] if row["id"] == "diskfree"]
+        assert (row["enabled"], row["updates"]) == ("True", "")
+
     def test_the_code_of_errors_can_be_that_of_old_servers(self, tmp_path: Path) -> None:
         for world in opened(PackageWorld(tmp_path, error_code=999)):
             assert world.get("nonsense")["code"] == 999
