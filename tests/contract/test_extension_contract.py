@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import signal
+import subprocess
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -326,6 +328,22 @@ class TestRecovery:
         run(side.extensions.start())
         assert world.ask("GET", "/plugins/local/demo").document["state"] == "broken"
         assert world.uninstall("local/demo")["status"] == "completed"
+
+    def test_a_command_that_a_killed_server_has_left_is_ended(self, world: ExtensionWorld) -> None:
+        left = subprocess.Popen(["sleep", "300"], start_new_session=True)
+        try:
+            began = Path(f"/proc/{left.pid}/stat").read_text().rpartition(")")[2].split()[19]
+            (world.root / "extensions/homes").mkdir(parents=True)
+            (world.root / "extensions/homes/running").write_text(f"{left.pid} 1")
+            run(world.world.house.host_side.extensions.start())
+            assert left.poll() is None, "another process of the same number"
+            (world.root / "extensions/homes/running").write_text(f"{left.pid} {began}")
+            run(world.world.house.host_side.extensions.start())
+            assert left.wait(30) == -signal.SIGKILL
+        finally:
+            left.kill()
+            left.wait()
+        assert world.leftovers() == []
 
     def test_a_half_built_tree_is_removed(self, world: ExtensionWorld) -> None:
         half = world.root / "extensions/installed/acme/x/half"

@@ -19,6 +19,7 @@ from attrs import field, frozen
 
 from provisiond.extensions.problems import CommandFailed
 
+_NOTE: Final = "running"
 _PIECE: Final = 1 << 16
 _LONGEST_LINE: Final = 4096
 _DRAIN_SECONDS: Final = 1.0
@@ -81,11 +82,24 @@ class Commands:
             if self._running is not None:
                 _kill(self._running)
 
+    def end_leftover(self) -> None:
+        """End the command that ran when the server was killed, if it still runs. Blocks."""
+        note = self._work / _NOTE
+        try:
+            number, began = note.read_text().split()
+            if _began(int(number)) == began:
+                os.killpg(int(number), signal.SIGKILL)
+        except (OSError, ValueError):
+            pass
+        note.unlink(missing_ok=True)
+
     def _run(self, command: Command, home: str, write: Callable[[str], None]) -> None:
         write(f"$ {command.text}")
         began = time.monotonic()
         process = self._started(command, home, write)
         assert process.stdout is not None
+        note = self._work / _NOTE
+        note.write_text(f"{process.pid} {_began(process.pid)}")
         try:
             in_time = _followed(process, process.stdout, write, began + command.seconds)
         finally:
@@ -95,6 +109,7 @@ class Commands:
                 self._running = None
             code = process.wait()
             process.stdout.close()
+            note.unlink(missing_ok=True)
         outcome: int | str = code if in_time else "timeout"
         write(f"exit {outcome} after {time.monotonic() - began:.1f} s")
         if outcome == "timeout":
@@ -182,6 +197,14 @@ class _Lines:
         if self._rest:
             self._write(self._rest.decode("utf-8", "replace"))
         self._rest = b""
+
+
+def _began(number: int) -> str:
+    """Return when a process began, in ticks since the start of the host; empty when there is none of this number."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -138,6 +138,11 @@ class Installer:
         finally:
             await self._run(self._registry.finished, report.uuid)
 
+    def tidy(self) -> None:
+        """End the command that a killed server has left, and remove its working directories, at the start. Blocks."""
+        self._commands.end_leftover()
+        shutil.rmtree(self._work, ignore_errors=True)
+
     def recover(self, write: Callable[[str], None]) -> list[str]:
         """Undo what the end of the server has interrupted; return a sentence for each. Blocks, and runs commands."""
         done = []
@@ -154,7 +159,6 @@ class Installer:
                 self._registry.mark_broken(old)
                 done.append(f"the uninstallation of the extension {work.identity} was interrupted, repeat it")
             self._registry.finished(work.uuid)
-        shutil.rmtree(self._work, ignore_errors=True)
         return done
 
     # The steps

@@ -78,6 +78,7 @@ class Extensions:
         """Read what is installed, and undo what the end of the server has interrupted."""
         for sentence in await self._threads.run(self._registry.load):
             log.warn("{sentence}", sentence=sentence)
+        await self._threads.run(self._installer.tidy)
         await self.operations.load()
         if not await self._threads.run(self._registry.unfinished):
             return
