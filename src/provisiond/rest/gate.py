@@ -3,43 +3,72 @@
 from __future__ import annotations
 
 import math
+import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Final
+
+from attrs import define, field
 
 from provisiond.authservice.values import UnknownToken
 from provisiond.errors import TooManyAttempts, Unauthorized
 from provisiond.provisioning.holders import Holder
 from provisiond.provisioning.outside_tokens import OutsideTokens
 from provisiond.provisioning.tenants import Scope, Tenants
+from provisiond.provisioning.token_hashes import fast_hash
 from provisiond.provisioning.tokens import PREFIX, Tokens
 
 FAILURES: Final = 20
 WINDOW_SECONDS: Final = 60.0
+AGAIN_SECONDS: Final = 1.0
 MAX_SOURCES: Final = 10_000
 OUTSIDE_SECONDS: Final = 300.0
 
 
+@define
+class _Wrong:
+    """The wrong tokens of one source: since when, and when each was found wrong last."""
+
+    since: float
+    found: dict[bytes, float] = field(factory=dict)
+
+
 class Guessing:
-    """Counts wrong tokens per source; too many in a minute, and the source waits."""
+    """Counts different wrong tokens per source; too many in a minute, and the source waits.
+
+    The same wrong token again is no further guess: a program whose token has expired locks nobody else of its host out.
+    """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._key = secrets.token_bytes(32)
+        self._sources: OrderedDict[str, _Wrong] = OrderedDict()
 
     def is_blocked(self, source: str) -> bool:
         """Tell whether a source has guessed too often of late."""
-        count, since = self._failures.get(source, (0, 0.0))
-        return count >= FAILURES and self._now() - since < WINDOW_SECONDS
+        wrong = self._sources.get(source)
+        return wrong is not None and len(wrong.found) >= FAILURES and self._now() - wrong.since < WINDOW_SECONDS
 
-    def failed(self, source: str) -> None:
-        """Count a wrong token."""
-        count, since = self._failures.pop(source, (0, self._now()))
-        if self._now() - since >= WINDOW_SECONDS:
-            count, since = 0, self._now()
-        self._failures[source] = (count + 1, since)
-        if len(self._failures) > MAX_SOURCES:
-            self._failures.popitem(last=False)
+    def is_wrong(self, source: str, token: str) -> bool:
+        """Tell whether the source's token was found wrong so lately that checking it again is idle work."""
+        wrong = self._sources.get(source)
+        return wrong is not None and self._now() - wrong.found.get(self._digest(token), -math.inf) < AGAIN_SECONDS
+
+    def failed(self, source: str, token: str) -> None:
+        """Take note of a wrong token."""
+        now = self._now()
+        wrong = self._sources.pop(source, None)
+        if wrong is None or now - wrong.since >= WINDOW_SECONDS:
+            wrong = _Wrong(now)
+        digest = self._digest(token)
+        if digest in wrong.found or len(wrong.found) < FAILURES:
+            wrong.found[digest] = now
+        self._sources[source] = wrong
+        if len(self._sources) > MAX_SOURCES:
+            self._sources.popitem(last=False)
+
+    def _digest(self, token: str) -> bytes:
+        return fast_hash(token, self._key)[:8]
 
 
 class TokenGate:
@@ -122,11 +151,13 @@ class TokenGate:
         outside = self._outside if self._is_outside(token) else None
         if self._guessing.is_blocked(source) and not (outside or self._tokens).is_known(token):
             raise TooManyAttempts("too many wrong tokens came from this address, try again in a minute")
+        if self._guessing.is_wrong(source, token):
+            raise Unauthorized("Unauthorized")
         try:
             if outside is not None:
                 return await outside.authenticate(token, acl)
             return await self._tokens.authenticate(token)
         except Unauthorized as refusal:
             if outside is None or isinstance(refusal, UnknownToken):
-                self._guessing.failed(source)
+                self._guessing.failed(source, token)
             raise

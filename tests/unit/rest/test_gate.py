@@ -7,11 +7,12 @@ from unittest.mock import MagicMock
 
 import pytest
 from tests.support.api import Api
+from tests.support.provisioning import World, run
 from twisted.internet.task import Clock
 
 from provisiond.metrics import Metrics
 from provisiond.rest.application import routed
-from provisiond.rest.gate import FAILURES, MAX_SOURCES, WINDOW_SECONDS, Guessing
+from provisiond.rest.gate import AGAIN_SECONDS, FAILURES, MAX_SOURCES, WINDOW_SECONDS, Guessing
 from provisiond.rest.routing import Route
 
 ROUTES = routed(MagicMock(), MagicMock(), Metrics(), MagicMock()).routes
@@ -36,8 +37,6 @@ def acl_of(api: Api, each: Route) -> str:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Api:
-    from tests.support.provisioning import World
-
     world = World(tmp_path_factory.mktemp("world"))
     world.start()
     return Api(world)
@@ -73,29 +72,42 @@ class TestGuessing:
     def test_a_source_waits_a_minute(self) -> None:
         clock = Clock()
         guessing = Guessing(clock.seconds)
-        for _ in range(FAILURES - 1):
-            guessing.failed("a")
+        for number in range(FAILURES - 1):
+            guessing.failed("a", str(number))
         assert not guessing.is_blocked("a")
-        guessing.failed("a")
+        guessing.failed("a", "last")
         assert guessing.is_blocked("a")
         assert not guessing.is_blocked("b")
         clock.advance(WINDOW_SECONDS)
         assert not guessing.is_blocked("a")
-        guessing.failed("a")
+        guessing.failed("a", "first")
         assert not guessing.is_blocked("a")
 
-    def test_many_sources_take_bounded_memory(self) -> None:
+    def test_the_same_token_again_is_no_guess(self) -> None:
+        clock = Clock()
+        guessing = Guessing(clock.seconds)
+        for _ in range(10 * FAILURES):
+            guessing.failed("a", "expired")
+        assert not guessing.is_blocked("a")
+        assert guessing.is_wrong("a", "expired")
+        assert not guessing.is_wrong("a", "another")
+        assert not guessing.is_wrong("b", "expired")
+        clock.advance(AGAIN_SECONDS)
+        assert not guessing.is_wrong("a", "expired")
+
+    def test_many_sources_and_many_tokens_take_bounded_memory(self) -> None:
         guessing = Guessing(lambda: 0.0)
         for number in range(MAX_SOURCES + 10):
-            guessing.failed(str(number))
-        for _ in range(FAILURES):
-            guessing.failed(str(MAX_SOURCES + 9))
-        assert guessing.is_blocked(str(MAX_SOURCES + 9))
-        assert len(guessing._failures) == MAX_SOURCES
+            guessing.failed(str(number), "x")
+        last = str(MAX_SOURCES + 9)
+        for number in range(10 * FAILURES):
+            guessing.failed(last, str(number))
+        assert guessing.is_blocked(last)
+        assert len(guessing._sources) == MAX_SOURCES
+        assert len(guessing._sources[last].found) == FAILURES
 
     def test_the_answer_tells_when_to_come_back(self, api: Api) -> None:
-        for _ in range(FAILURES):
-            assert api.get("/status", token="prv_0123_x").status == 401
+        guess(api)
         got = api.get("/status", token="prv_0123_x", Accept="application/problem+json, */*")
         assert (got.status, got.headers["retry-after"]) == (429, "60")
         assert got.document["status"] == 429
@@ -103,9 +115,21 @@ class TestGuessing:
     def test_a_known_token_passes_meanwhile_a_new_one_does_not(self, api: Api) -> None:
         assert api.get("/status").status == 200
         unseen = api.made_token("#")
-        for _ in range(FAILURES):
-            api.get("/status", token="prv_0123_x")
+        guess(api)
         assert api.get("/status").status == 200
         assert api.get("/status", token=unseen).status == 429
         api.world.clock.advance(WINDOW_SECONDS)
         assert api.get("/status", token=unseen).status == 200
+
+    def test_a_program_whose_token_is_gone_locks_nobody_out(self, api: Api) -> None:
+        gone = api.made_token("#")
+        run(api.world.house.tokens.revoke(gone.split("_")[1]))
+        for _ in range(3 * FAILURES):
+            assert api.get("/status", token=gone).status == 401
+            api.world.clock.advance(0.5)
+        assert api.get("/status", token=api.made_token("#")).status == 200
+
+
+def guess(api: Api) -> None:
+    for number in range(FAILURES):
+        assert api.get("/status", token=f"prv_0123_{number}").status == 401
