@@ -97,7 +97,13 @@ class Daemon:
 
     async def _listen(self, parts: Parts) -> None:
         settings = self._settings
-        self._phones = PhoneFilesResource(parts.pipeline, parts.threads, trusted_proxies=settings.http.trusted_proxies)
+        keys = parts.house.parameters.tenant_of_key if settings.general.provisioning_key_in_urls else None
+        self._phones = PhoneFilesResource(
+            parts.pipeline,
+            parts.threads,
+            trusted_proxies=settings.http.trusted_proxies,
+            is_key=lambda text: keys is not None and keys(text) is not None,
+        )
         await self._listen_on("HTTP", settings.http.listen, PhoneSite(self._phones, self._reactor))
         api = api_site(parts.house, parts.journal, parts.metrics, self._reactor, max_body=settings.rest_api.max_body)
         self._apis.append(api)

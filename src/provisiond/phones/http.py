@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from email.utils import formatdate, parsedate_to_datetime
 from typing import Any, BinaryIO, Final
 from urllib.parse import unquote_to_bytes
@@ -112,11 +113,20 @@ class PhoneFilesResource(Resource):
     """Every path of the phones' port.
 
     :param trusted_proxies: how many proxies stand in front.
+    :param is_key: tells whether a text is a tenant's provisioning key: as the first part of a path it is taken away.
     """
 
     isLeaf = True  # noqa: N815
 
-    def __init__(self, pipeline: Pipeline, threads: Threads, *, trusted_proxies: int) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        threads: Threads,
+        *,
+        trusted_proxies: int,
+        is_key: Callable[[str], bool] = lambda text: False,
+    ) -> None:
+        self._is_key = is_key
         super().__init__()  # type: ignore[no-untyped-call]
         self._pipeline = pipeline
         self._threads = threads
@@ -139,6 +149,7 @@ class PhoneFilesResource(Resource):
         request.responseHeaders.removeHeader("server")
         method = request.method.decode("latin-1")
         answer = Answer(outcome="not-found")
+        request.path = self._without_key(request.path)
         name = name_of(request.path)
         if method in UPLOAD and name is not None:
             await self._take_upload(request, method, name)
@@ -159,6 +170,12 @@ class PhoneFilesResource(Resource):
             _plain(request, status, _SENTENCES[status])
         else:
             await self._send(request, answer.content)
+
+    def _without_key(self, path: bytes) -> bytes:
+        first, slash, rest = path.removeprefix(b"/").partition(b"/")
+        if slash and self._is_key(unquote_to_bytes(first).decode("utf-8", "replace")):
+            return b"/" + rest
+        return path
 
     async def _take_upload(self, request: Any, method: str, name: str) -> None:
         device = (

@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from provisiond.errors import AlreadyExists, NotFound, UnknownReference
+from provisiond.identification.knowledge import Knowledge
 from provisiond.identification.update import CONFIGURING_MEMBERS
 from provisiond.model.device import Device
 from provisiond.model.documents import check_device, new_id
 from provisiond.model.query import Query
+from provisiond.provisioning.aliases import with_aliases
 from provisiond.provisioning.configs import Configs, same_text
 from provisiond.provisioning.directory import Directory
 from provisiond.provisioning.events import DeviceChanged, Events
@@ -38,7 +40,9 @@ class Devices:
         sightings: Sightings,
         events: Events,
         serial: Serial,
+        knowledge: Knowledge | None = None,
     ) -> None:
+        self._knowledge = knowledge
         self._store = store
         self._directory = directory
         self._configs = configs
@@ -53,12 +57,12 @@ class Devices:
         :param recurse: True to include the tenants below.
         """
         await self._sightings.flush()
-        return await self._store.find(query, _tenants(scope, recurse))
+        return await self._store.find(with_aliases(query, self._knowledge), _tenants(scope, recurse))
 
     async def stream(self, query: Query, scope: Scope, *, recurse: bool = False) -> AsyncIterator[Sequence[Document]]:
         """Yield the same as :meth:`list`, in batches."""
         await self._sightings.flush()
-        async for batch in self._store.stream(query, _tenants(scope, recurse)):
+        async for batch in self._store.stream(with_aliases(query, self._knowledge), _tenants(scope, recurse)):
             yield batch
 
     async def get(self, device_id: str, scope: Scope) -> Device:

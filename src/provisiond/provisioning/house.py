@@ -176,6 +176,7 @@ class House:
             sightings=self.sightings,
             events=self.events,
             serial=serial,
+            knowledge=around.identifier.knowledge,
         )
         self.bulk = Bulk(
             device_store=stores.devices,

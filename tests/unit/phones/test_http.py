@@ -198,3 +198,16 @@ class TestNames:
 def test_only_trusted_proxies_are_believed(forwarded: str | None, proxies: int, expected: str) -> None:
     assert client_address("192.0.2.1", forwarded, proxies) == expected
     assert client_address("::ffff:192.0.2.1", forwarded, proxies) == expected
+
+
+def test_a_provisioning_key_is_no_part_of_the_path() -> None:
+    resource = PhoneFilesResource(
+        FakePipeline("a.xml", RENDERED),
+        Threads(),
+        trusted_proxies=0,
+        is_key=lambda text: text == "the-key",  # type: ignore[arg-type]
+    )
+    assert resource._without_key(b"/the-key/a/b.xml") == b"/a/b.xml"
+    assert resource._without_key(b"/the%2dkey/a.xml") == b"/a.xml"
+    assert resource._without_key(b"/other/a.xml") == b"/other/a.xml"
+    assert resource._without_key(b"/the-key") == b"/the-key"
