@@ -23,7 +23,7 @@ from provisiond.certificates import ServerCertificate, TlsEndpoint
 from provisiond.composition import Parts, compose, unwritable_directory
 from provisiond.descriptors import allowed_transfers
 from provisiond.errors import ProvisiondError, SettingsProblem, StartProblem
-from provisiond.logs import start_logging, use_level
+from provisiond.logs import start_logging, use_levels
 from provisiond.phones.http import PhoneFilesResource, PhoneSite
 from provisiond.phones.tftp import TftpFiles
 from provisiond.pnp.service import PnpService
@@ -263,7 +263,7 @@ class Process:
             again.addErrback(lambda failure: log.failure("the settings could not be read again", failure=failure))
 
     def _follow(self, settings: Settings) -> None:
-        use_level(self._levels, settings.log.level)
+        use_levels(self._levels, settings.log.level, settings.log.levels)
         self._daemon.follow(settings)
 
     def _failed(self, failure: Failure) -> None:
@@ -309,6 +309,7 @@ def main(config: Path, check: bool) -> None:
     from twisted.internet import reactor
 
     levels = start_logging(sys.stderr, level=settings.log.level, json_lines=settings.log.format == "json")
+    use_levels(levels, settings.log.level, settings.log.levels)
     status = Process(settings, reactor, partial(load_settings, config), levels).run()
     sys.exit(status)
 

@@ -109,9 +109,16 @@ class JsonObserver:
             self._out.flush()
 
 
-def use_level(predicate: LogLevelFilterPredicate, level: str) -> None:
-    """Write events of at least ``level`` from now on, where a namespace has no level of its own."""
+def use_levels(predicate: LogLevelFilterPredicate, level: str, levels: Mapping[str, str]) -> None:
+    """Write events of at least these levels from now on.
+
+    :param level: where the subsystem has none of its own.
+    :param levels: of subsystems as log lines name them, such as ``tftp`` or ``packages.downloads``, with all below.
+    """
+    predicate.clearLogLevels()
     predicate.setLogLevelForNamespace("", LogLevel.levelWithName(level))
+    for subsystem, own in levels.items():
+        predicate.setLogLevelForNamespace(f"provisiond.{subsystem}", LogLevel.levelWithName(own))
 
 
 def start_logging(out: IO[str], *, level: str, json_lines: bool) -> LogLevelFilterPredicate:

@@ -28,6 +28,7 @@ LIVE: Final = frozenset(
         "http.allow",
         "tftp.allow",
         "log.level",
+        "log.levels",
     }
 )
 """Settings that a running server follows; the others count from its next start."""

@@ -98,6 +98,9 @@ RepositoryUrl = Annotated[str, _url_with("http", "https", "file", "ftp")]
 HttpUrl = Annotated[str, _url_with("http", "https")]
 
 
+LogLevel = Literal["debug", "info", "warn", "error"]
+
+
 class Section(BaseModel):
     """A section of the settings: unknown keys and loose types are refused."""
 
@@ -308,7 +311,8 @@ class ExtensionSettings(Section):
 class LogSettings(Section):
     """Section ``log``."""
 
-    level: Literal["debug", "info", "warn", "error"] = "info"
+    level: LogLevel = "info"
+    levels: dict[Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_]+)*$")], LogLevel] = {}
     format: Literal["text", "json"] = "text"
 
 

@@ -187,6 +187,15 @@ def test_what_cannot_be_followed_is_named_and_the_server_goes_on(host: Host) -> 
     host.hang_up()
 
 
+def test_a_subsystem_gets_its_own_level_at_once(host: Host) -> None:
+    host.write(log={"level": "error", "levels": {"reloading": "info"}})
+    assert "changed: log.level, log.levels" in host.hang_up()
+    host.write(log={"level": "error", "levels": {"reloding": "nothing"}})
+    assert "log.levels" in host.hang_up(STAY)
+    host.write()
+    host.hang_up()
+
+
 def test_a_hail_of_signals_does_no_harm(host: Host) -> None:
     for _ in range(200):
         os.kill(host.house.server.pid, signal.SIGHUP)

@@ -8,9 +8,9 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel, LogLevelFilterPredicate
 
-from provisiond.logs import JsonObserver, TextObserver, redacted, redacted_value
+from provisiond.logs import JsonObserver, TextObserver, redacted, redacted_value, use_levels
 
 
 @pytest.mark.parametrize(
@@ -80,3 +80,21 @@ def test_a_json_line_has_the_members_of_the_event() -> None:
     assert document["message"] == "sent"
     assert document["peer"] == "192.0.2.7"
     assert "abc" not in json.dumps(document)
+
+
+def test_subsystems_have_levels_of_their_own() -> None:
+    predicate = LogLevelFilterPredicate(LogLevel.info)
+    use_levels(predicate, "warn", {"tftp": "debug", "packages.downloads": "error"})
+    shown = {
+        name: predicate.logLevelForNamespace(f"provisiond.{name}").name
+        for name in ("rest", "tftp", "tftp.transfer", "packages", "packages.downloads")
+    }
+    assert shown == {
+        "rest": "warn",
+        "tftp": "debug",
+        "tftp.transfer": "debug",
+        "packages": "warn",
+        "packages.downloads": "error",
+    }
+    use_levels(predicate, "error", {})
+    assert predicate.logLevelForNamespace("provisiond.tftp").name == "error"
