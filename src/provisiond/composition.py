@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -388,16 +387,3 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
             else None
         ),
     )
-
-
-def unwritable_directory(settings: Settings) -> Path | None:
-    """Return the first directory of the settings that cannot be made or written, or None."""
-    for directory in (settings.general.state_dir, settings.general.cache_dir):
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            probe = directory / f".write-test-{os.getpid()}"
-            probe.write_bytes(b"")
-            probe.unlink()
-        except OSError:
-            return directory
-    return None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+from pathlib import Path
 from typing import Any
 
 from attrs import define
@@ -58,3 +60,16 @@ def base_of(settings: Settings) -> dict[str, Any]:
 def parameter_defaults(settings: Settings) -> dict[str, Any]:
     """Return the values of parameters that nobody set."""
     return {"plugin_server": settings.general.plugin_server}
+
+
+def unwritable_directory(settings: Settings) -> Path | None:
+    """Return the first directory of the settings that cannot be made or written, or None."""
+    for directory in (settings.general.state_dir, settings.general.cache_dir):
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            probe = directory / f".write-test-{os.getpid()}"
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError:
+            return directory
+    return None

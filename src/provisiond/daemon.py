@@ -20,7 +20,8 @@ from twisted.python.failure import Failure
 
 from provisiond import __version__
 from provisiond.certificates import ServerCertificate, TlsEndpoint
-from provisiond.composition import Parts, compose, unwritable_directory
+from provisiond.composition import Parts, compose
+from provisiond.current_settings import unwritable_directory
 from provisiond.descriptors import allowed_transfers
 from provisiond.errors import ProvisiondError, SettingsProblem, StartProblem
 from provisiond.logs import start_logging, use_levels
