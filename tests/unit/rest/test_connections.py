@@ -24,7 +24,6 @@ from provisiond.rest.connections import (
     LINGER_SECONDS,
     MAX_HEAD,
     MAX_HEADERS,
-    ApiChannel,
     Ending,
     plain_answer,
 )
@@ -349,9 +348,3 @@ class _Wire(StringTransport):
 
     def abortConnection(self) -> None:  # noqa: N802
         self.cut = True
-
-
-def test_an_unused_channel_has_no_deadline() -> None:
-    channel = ApiChannel()
-    channel._disarm()
-    assert channel._deadline is None

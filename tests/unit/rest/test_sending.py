@@ -122,7 +122,6 @@ def test_a_full_connection_is_waited_for() -> None:
 
     request.channel.site.reactor = Reactor()
     begin(send(request, Answer(chunks=source.pieces())))
-    request.go = None
     producer = request_producer(request)
     producer.pauseProducing()
     source.give(b"one")
