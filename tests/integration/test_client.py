@@ -85,6 +85,12 @@ def plugins(house: DemoServer, client: Any) -> Scenario:
     yield client.operations.wait((yield client.plugins.upgrade("demo-1")))
     assert (yield client.plugins.installed())["demo-1"]["version"] == "1.1"
     yield client.plugins.reload("demo-1")
+    assert [each["entries"] for each in (yield client.plugins.repositories())] == [2]
+    assert "demo-1" in (yield client.plugins.versions())
+    with pytest.raises(Refused):
+        yield client.plugins.downgrade("demo-1", version="7")
+    with pytest.raises(NotFound):
+        yield client.plugins.parameter("demo-1", "user")
     yield from packages(house, client)
 
 
@@ -103,6 +109,16 @@ def packages(house: DemoServer, client: Any) -> Scenario:
     with pytest.raises(NotFound):
         yield client.operations.get(operation)
     yield client.packages.uninstall("demo-1", "d10-fw")
+    yield client.operations.wait((yield client.packages.check("demo-1")))
+    states = {each["name"]: each["state"] for each in (yield client.packages.checked("demo-1"))["files"]}
+    assert states == {"d10.bin": "ok", "fr.txt": "ok", "gone.bin": "dead"}
+    assert set((yield client.packages.details("demo-1"))) == {"d10-fw", "french", "gone-fw"}
+    with pytest.raises(Refused):
+        yield client.packages.bring("demo-1", "gone.bin", b"something else")
+    with pytest.raises(OperationFailed, match="gone-fw"):
+        yield client.operations.wait((yield client.packages.install_all("demo-1")))
+    for package in (yield client.packages.installed("demo-1")):
+        yield client.packages.uninstall("demo-1", package)
     assert (yield client.packages.installed("demo-1")) == {}
 
 
@@ -146,6 +162,9 @@ def devices(house: DemoServer, client: Any) -> Scenario:
     yield client.devices.reconfigure("d")
     with pytest.raises(OperationFailed, match="cannot synchronize"):
         yield client.operations.wait((yield client.devices.synchronize("d")))
+    with pytest.raises(OperationFailed):
+        yield client.operations.wait((yield client.devices.synchronize_many(["d"], rate=5)))
+    assert isinstance((yield client.devices.synchronization("d")), list)
     yield client.devices.report_lease(Lease(op="release", ip=IP))
     assert (yield client.devices.fitting_plugins("d")) == ("demo-2",)
     with pytest.raises(RowsRefused) as raised:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -81,6 +80,8 @@ class Session:
     @property
     def width(self) -> int:
         """Columns of the terminal."""
+        import shutil
+
         return shutil.get_terminal_size().columns
 
 

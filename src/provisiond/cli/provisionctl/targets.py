@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -81,12 +80,7 @@ def from_profile(file: Path, name: str | None) -> Target:
 
     :raises Failure: when the file is wrong, or has no such profile.
     """
-    try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        document = {}
-    except (OSError, ValueError) as error:
-        raise Failure(f"{file} cannot be read: {error}", USAGE) from None
+    document = _profiles(file)
     wanted = name or document.get("default")
     if wanted is None:
         return Target()
@@ -99,6 +93,22 @@ def from_profile(file: Path, name: str | None) -> Target:
         known = ", ".join(sorted(_MEMBERS))
         raise Failure(f'the profile "{wanted}" of {file} may hold the texts {known}', USAGE)
     return _target(found, f'the profile "{wanted}"')
+
+
+def _profiles(file: Path) -> dict[str, Any]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise Failure(f"{file} cannot be read: {error}", USAGE) from None
+    # most runs have no file, and reading TOML takes longer to load than the rest of this module
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except ValueError as error:
+        raise Failure(f"{file} is not TOML: {error}", USAGE) from None
 
 
 def profiles_file(environment: Mapping[str, str]) -> Path:
