@@ -335,8 +335,8 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
             host=registry,
             archives=archives.plugins,
             packages=archives.firmware,
-            host_side=lambda plugins, operations, events: host_packages.host_side(
-                plugins, operations, events, threads, reactor
+            host_side=lambda plugins, operations, events, tenants: host_packages.host_side(
+                plugins, operations, events, tenants, threads, reactor
             ),
             file_inspection=archives.inspection,
             notifier=reaching,

@@ -36,6 +36,7 @@ from provisiond.provisioning.market import Market
 from provisiond.provisioning.operations import Operations
 from provisiond.provisioning.plugins import Plugins
 from provisiond.provisioning.ports import Clock, Threads
+from provisiond.provisioning.tenants import Tenants
 from provisiond.settings import ExtensionSettings, PackageSettings
 
 
@@ -54,7 +55,13 @@ class Packaging:
     root: Path
 
     def host_side(
-        self, plugins: Plugins, operations: Operations, events: Events, threads: Threads, clock: Clock
+        self,
+        plugins: Plugins,
+        operations: Operations,
+        events: Events,
+        tenants: Tenants,
+        threads: Threads,
+        clock: Clock,
     ) -> HostSide:
         """Return the use cases of the host."""
         given, directory = self.extensions, self.rules.plugins_dir.parent / "extensions"
@@ -76,7 +83,7 @@ class Packaging:
         extensions = Extensions(
             registry=registry,
             installer=installer,
-            operations=ExtensionOperations(directory / "operations", threads, clock, events),
+            operations=ExtensionOperations(directory / "operations", threads, clock, events, lambda: tenants.master),
             rules=ExtensionRules(enabled=given.enabled, allow_root=given.allow_root, sources=sources),
             threads=threads,
             stop=commands.stop,

@@ -307,6 +307,17 @@ class TestProcess:
         (row,) = side.extensions.operations.all()
         assert (row["status"], row["errors"]["error_id"]) == ("error", "interrupted")
 
+    def test_events_are_for_the_master_tenant(self, world: ExtensionWorld) -> None:
+        house = world.world.house
+        other = run(house.tenants.create("other")).uuid
+        world.install_tree(world.make("true"))
+        seen = {
+            scope.tenant_uuid: house.event_log.after(0, 1000, {"extension_progress"}, scope)[0]
+            for scope in (house.tenants.everything(), house.tenants.scope(other))
+        }
+        assert len(seen[house.tenants.master]) > 5
+        assert seen[other] == []
+
 
 class TestRecovery:
     def test_one_that_had_just_been_installed_stays(self, world: ExtensionWorld) -> None:

@@ -105,6 +105,7 @@ class ExtensionProgress:
     :param kind: ``install`` or ``uninstall``.
     :param status: name of the step, in the end ``completed`` or ``error``.
     :param errors: what went wrong, None while nothing has.
+    :param tenant_uuid: the master tenant, whose business extensions are.
     """
 
     uuid: str
@@ -112,6 +113,7 @@ class ExtensionProgress:
     status: str
     progress: str
     errors: dict[str, Any] | None = None
+    tenant_uuid: str | None = None
 
 
 Event = (

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -123,10 +123,14 @@ class ExtensionOperations:
     """The operations of this process, and those that ended within the last hour, also over a restart.
 
     :param directory: ``<uuid>.json`` and ``<uuid>.log`` for each.
+    :param tenant: uuid of the tenant that is told of them.
     """
 
-    def __init__(self, directory: Path, threads: Threads, clock: Clock, events: Events) -> None:
+    def __init__(
+        self, directory: Path, threads: Threads, clock: Clock, events: Events, tenant: Callable[[], str]
+    ) -> None:
         self._directory = directory
+        self._tenant = tenant
         self._threads = threads
         self._clock = clock
         self._events = events
@@ -235,7 +239,9 @@ class ExtensionOperations:
     def _tell(self, operation: ExtensionOperation) -> None:
         progress = format_progress(operation.progress.snapshot())
         self._events.publish(
-            ExtensionProgress(operation.uuid, operation.kind, operation.status, progress, operation.errors)
+            ExtensionProgress(
+                operation.uuid, operation.kind, operation.status, progress, operation.errors, self._tenant()
+            )
         )
 
 

@@ -93,7 +93,7 @@ class Surroundings:
     :param foreign: sees phones as existing plugins see them, or None.
     :param conflicts_by_text: True to compare ids of equally fitting plugins as texts.
     :param file_inspection: looks at the files that those are made from, or None.
-    :param host_side: makes what concerns the host of plugins, operations and events, or None.
+    :param host_side: makes what concerns the host of plugins, operations, events and tenants, or None.
     """
 
     clock: Clock
@@ -105,7 +105,7 @@ class Surroundings:
     archives: VersionedArchives
     packages: PackageService | None = None
     file_inspection: FileInspection | None = None
-    host_side: Callable[[Plugins, Operations, Events], HostSide] | None = None
+    host_side: Callable[[Plugins, Operations, Events, Tenants], HostSide] | None = None
     notifier: Notifier | None = None
     parameter_defaults: Mapping[str, Any] = {}
     keys_in_urls: bool = False
@@ -227,7 +227,7 @@ class House:
         self.package_files = PackageFiles(
             self.packages, around.file_inspection, self.operations, self.parameters, use, clock
         )
-        self.host_side = around.host_side and around.host_side(self.plugins, self.operations, self.events)
+        self.host_side = around.host_side and around.host_side(self.plugins, self.operations, self.events, self.tenants)
         self.profiles = Profiles(self.contact, self.flattening, self.rendering)
         self.synchronization = Synchronization(
             directory=self.directory,
