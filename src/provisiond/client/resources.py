@@ -8,7 +8,7 @@ from provisiond.client.devices import Devices
 from provisiond.client.events import Events
 from provisiond.client.faces import Asked, Face, Resource, Way
 from provisiond.client.inspection import Inspection
-from provisiond.client.messages import Conversation, Request, checked
+from provisiond.client.messages import Conversation, Request, checked, flags
 from provisiond.client.operations import Operations
 from provisiond.client.parameters import Parameters
 from provisiond.client.plugins import Packages, Plugins
@@ -38,3 +38,15 @@ class Resources(Resource[Way]):
     def status(self) -> Conversation[dict[str, object]]:
         """Return the state of the server."""
         return checked((yield Request(method="GET", path="/status"))).document
+
+    @Asked
+    def dhcp_configuration(self, form: str, vlan: int | None = None) -> Conversation[str]:
+        """Return what a DHCP server has to tell phones.
+
+        :param form: ``isc``, ``kea`` or ``dnsmasq``.
+        :param vlan: 1 to 4094, told to phones that take their VLAN from DHCP.
+        :raises Refused: when one of them is wrong, or the server's address cannot be told.
+        """
+        query = flags(format=form, vlan=vlan)
+        answer = yield Request(method="GET", path="/dhcp/configuration", query=query, accept="text/plain")
+        return checked(answer).content.decode("utf-8")

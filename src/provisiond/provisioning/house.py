@@ -18,6 +18,7 @@ from provisiond.provisioning.configs import Configs
 from provisiond.provisioning.contact import Contact
 from provisiond.provisioning.currency import Currencies
 from provisiond.provisioning.devices import Devices
+from provisiond.provisioning.dhcp_plans import DhcpPlans
 from provisiond.provisioning.directory import Directory
 from provisiond.provisioning.event_log import EventLog
 from provisiond.provisioning.events import Events, PluginProblemSeen
@@ -228,6 +229,8 @@ class House:
             self.packages, around.file_inspection, self.operations, self.parameters, use, clock
         )
         self.host_side = around.host_side and around.host_side(self.plugins, self.operations, self.events, self.tenants)
+        self.host_side = around.host_side and around.host_side(self.plugins, self.operations, self.events)
+        self.dhcp_plans = DhcpPlans(host, around.identifier.knowledge, self.flattening)
         self.profiles = Profiles(self.contact, self.flattening, self.rendering)
         self.synchronization = Synchronization(
             directory=self.directory,

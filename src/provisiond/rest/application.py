@@ -11,6 +11,7 @@ from provisiond.rest.api_description import DescriptionResources
 from provisiond.rest.bulk import BulkResources
 from provisiond.rest.configs import ConfigResources
 from provisiond.rest.devices import DeviceResources
+from provisiond.rest.dhcp import DhcpResources
 from provisiond.rest.event_stream import EventResources
 from provisiond.rest.extensions import ExtensionResources
 from provisiond.rest.front import ExtensionFront, Front
@@ -45,6 +46,7 @@ def routed(house: House, journal: Journal, metrics: Metrics, clock: Any) -> Rout
     router.add(PackageFileResources(house.package_files))
     router.add(InspectionResources(house.inspection, house.currencies, house.devices, journal))
     router.add(SynchronizationResources(house.synchronization))
+    router.add(DhcpResources(house.dhcp_plans))
     router.add(BulkResources(house.bulk))
     router.add(TokenResources(house.tokens))
     router.add(TenantResources(house.tenants))

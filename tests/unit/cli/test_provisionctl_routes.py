@@ -75,6 +75,7 @@ token list
 tenant add shop
 tenant list
 status
+dhcp generate --format isc --vlan 20
 export devices
 export configs
 import devices -

@@ -577,6 +577,13 @@ CASES = [
         {"current": True},
     ),
     Case(
+        "dhcp_configuration",
+        lambda c: c.dhcp_configuration("kea", 20),
+        "GET /dhcp/configuration?format=kea&vlan=20",
+        told(b"text"),
+        "text",
+    ),
+    Case(
         "inspection.preview",
         lambda c: c.inspection.preview("x", "a/b c.cfg"),
         "GET /dev_mgr/devices/x/files/a/b%20c.cfg?preview=true",

@@ -30,6 +30,7 @@ NOUNS: Final[Mapping[str, str]] = {
     "completion": "server",
     "config": "config",
     "device": "device",
+    "dhcp": "dhcp",
     "events": "server",
     "export": "transfer",
     "firmware": "firmware",
