@@ -229,7 +229,6 @@ class House:
             self.packages, around.file_inspection, self.operations, self.parameters, use, clock
         )
         self.host_side = around.host_side and around.host_side(self.plugins, self.operations, self.events, self.tenants)
-        self.host_side = around.host_side and around.host_side(self.plugins, self.operations, self.events)
         self.dhcp_plans = DhcpPlans(host, around.identifier.knowledge, self.flattening)
         self.profiles = Profiles(self.contact, self.flattening, self.rendering)
         self.synchronization = Synchronization(
