@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -165,3 +165,60 @@ class ImportedRows(Document):
     replaced: int
     unchanged: int
     dry_run: bool
+
+
+class RepositoryList(Document):
+    """Repositories of plugins, the one that counts most first."""
+
+    class RepositoryRow(Document):
+        """One repository."""
+
+        name: str
+        url: str | None
+        priority: int
+        state: str
+        updated: str | None = Moment
+        problem: str | None
+
+    repositories: list[RepositoryRow]
+
+
+class VersionList(Document):
+    """Plugins by id with the versions that can be had."""
+
+    class PluginVersionRow(Document):
+        """Versions of one plugin, the one that counts first."""
+
+        installed: str | None
+        versions: list[dict[str, Any]]
+
+    pkgs: dict[str, PluginVersionRow]
+
+
+class PackageDetails(Document):
+    """Packages of a plugin by id, with their files, digests and problems."""
+
+    pkgs: dict[str, dict[str, Any]]
+
+
+class LinkCheck(Document):
+    """What the last check of a plugin's links found."""
+
+    class LinkRow(Document):
+        """One file."""
+
+        file: str
+        name: str
+        url: str
+        state: str = Field(description="ok, dead, unreachable, differs or manual.")
+        sentence: str
+
+    ended: str | None = Moment
+    whole: bool
+    files: list[LinkRow]
+
+
+class SynchronizationSteps(Document):
+    """How far a device's last synchronization got."""
+
+    steps: list[dict[str, Any]]

@@ -8,6 +8,7 @@ from provisiond.provisioning.package_files import PackageFiles
 from provisiond.rest.answers import NO_CONTENT, Answer, moment
 from provisiond.rest.bodies import Body, UploadBody
 from provisiond.rest.operations import begun
+from provisiond.rest.our_documents import LinkCheck, PackageDetails
 from provisiond.rest.packages import ACL, BEGUN, PATH, UNKNOWN
 from provisiond.rest.routing import Call, route
 
@@ -35,6 +36,7 @@ class PackageFileResources:
         f"{ACL}.details.read",
         "List a plugin's packages with their files, digests and problems (ours)",
         statuses=UNKNOWN,
+        response=PackageDetails,
     )
     async def details(self, call: Call) -> Answer:
         """Return everything about the packages, those included that are defined wrongly."""
@@ -72,6 +74,7 @@ class PackageFileResources:
         f"{ACL}.check.read",
         "What the last check of a plugin's links found (ours)",
         statuses=UNKNOWN,
+        response=LinkCheck,
     )
     async def checked(self, call: Call) -> Answer:
         """Return the state of each file; ``ended`` is null when nothing was checked since the server started."""

@@ -6,6 +6,7 @@ from provisiond.provisioning.plugin_versions import PluginVersions, RepositorySt
 from provisiond.rest.answers import Answer, moment
 from provisiond.rest.bodies import VersionBody
 from provisiond.rest.operations import begun
+from provisiond.rest.our_documents import RepositoryList, VersionList
 from provisiond.rest.routing import Call, route
 
 
@@ -20,6 +21,7 @@ class PluginVersionResources:
         "/pg_mgr/repositories",
         "provd.pg_mgr.repositories.read",
         "List the repositories and how each is doing (ours)",
+        response=RepositoryList,
     )
     async def repositories(self, call: Call) -> Answer:
         """Return each repository, the one that counts most first."""
@@ -30,6 +32,7 @@ class PluginVersionResources:
         "/pg_mgr/install/versions",
         "provd.pg_mgr.install.versions.read",
         "List every version of each plugin that can be installed (ours)",
+        response=VersionList,
     )
     async def versions(self, call: Call) -> Answer:
         """Return the installed version of each plugin and those that can be had."""

@@ -9,6 +9,7 @@ from provisiond.provisioning.synchronization import Synchronization
 from provisiond.rest.answers import Answer
 from provisiond.rest.bodies import Body
 from provisiond.rest.operations import begun
+from provisiond.rest.our_documents import SynchronizationSteps
 from provisiond.rest.routing import Call, route
 
 
@@ -55,6 +56,7 @@ class SynchronizationResources:
         "provd.dev_mgr.devices.{device_id}.synchronization.read",
         "Show how far a device's last synchronization got: sent, answered, fetched or failed (ours)",
         statuses={404: "No such device in the tenant's tree."},
+        response=SynchronizationSteps,
     )
     async def steps(self, call: Call) -> Answer:
         """Return the steps."""
