@@ -88,6 +88,11 @@ class Small(StandardPlugin):
     def synchronize(self, device, raw_config):
         return defer.fail(Exception("not today")) if device["id"] == "f" else defer.succeed(None)
 """
+COMMON = """
+def configure_common(self, raw_config):
+    with open(os.path.join(self._tftpboot_dir, "all"), "w") as file:
+        file.write(",".join(sorted(raw_config)))
+"""
 PATHS = """
 class Service(HTTPNoListingFileService):
     def path_preprocess(self, request):
@@ -127,6 +132,7 @@ class Processes(TestCase):
         write_small(plugins, "bad", BAD)
         write_small(plugins, "tree", TREE)
         write_small(plugins, "paths", PATHS)
+        write_small(plugins, "common", COMMON)
         write_small(plugins, "broken", "import nothing_such\n")
         self.questions = Questions()
         self.processes = LegacyProcesses(
@@ -165,7 +171,7 @@ class Processes(TestCase):
 
     def test_22_a_plugin_that_hangs_or_dies_harms_no_other(self) -> Deferred[None]:
         async def work() -> None:
-            assert set(self.registry.loaded()) == {"acme", "bad", "tree", "paths"}
+            assert set(self.registry.loaded()) == {"acme", "bad", "tree", "paths", "common"}
             assert "nothing_such" in (self.registry.problem_of("broken") or "")
             assert not [name for name in sys.modules if name.partition(".")[0] in ("provd", "wazo_provd")]
             self.registry._seconds = 3.0
@@ -216,6 +222,14 @@ class Processes(TestCase):
             assert header["status"] == 500
             assert b"secret" not in body
             assert (await self.web("GET", b"/nothing"))[0]["status"] == 500
+
+        return self.whole(work())
+
+    def test_common_files_are_made_from_the_base_alone(self) -> Deferred[None]:
+        async def work() -> None:
+            raw = {**BASE, "sip_transport": "udp", "sip_lines": {}}
+            (file,) = await self.registry.common_files("common", raw)
+            assert file.content == b"http_base_url,http_port,ip,tftp_port"
 
         return self.whole(work())
 

@@ -41,6 +41,7 @@ class Calls:
         self._problems: dict[str, tuple[PluginPlace, str]] = {}
         self._locks: dict[str, DeferredLock] = {}
         self._made = 0
+        self._base: Mapping[str, Any] = {}
 
     async def answer(self, wanted: Instruction) -> bytes:
         """Return the payload that answers an instruction.
@@ -49,6 +50,7 @@ class Calls:
         """
         environment = wanted.environment
         self._here.follow(environment.proxies, environment.locale)
+        self._base = environment.base
         bridge = self._here.bridge
         self._here.sync_service = SyncService(bridge) if environment.can_notify and bridge is not None else None
         batch = {"extract": self._extract, "associate": self._associate}.get(wanted.kind)
@@ -160,7 +162,9 @@ class Calls:
         return packed_answer(await self._alone(hosted, hosted.described))
 
     async def _common(self, hosted: HostedLegacyPlugin, raw_config: Mapping[str, Any]) -> bytes:
-        files = await self._alone(hosted, hosted.common_files, raw_config)
+        # Defaults of devices' parameters are not for files that all devices share.
+        base = {name: value for name, value in raw_config.items() if name in self._base}
+        files = await self._alone(hosted, hosted.common_files, base)
         return _packed(files, {"degraded": hosted.degraded})
 
     async def _device(

@@ -156,6 +156,8 @@ class Pipeline:
         event = self._note(request, device, content, outcome, reason, ended - started)
         if outcome != "served" or content is None:
             return Answer(outcome=outcome, device=device)
+        if content.sensitive and device is not None and self._files.served(device, request).is_legacy:
+            log.info("security: {peer} got {name}, which holds secrets", peer=request.peer, name=name[:200])
         kept = Kept(event, content)
         if key is not None and content.own is None and not self._is_rewritten(device, request):
             self._remembered.put(key, kept, stamp, ended)
