@@ -100,11 +100,15 @@ def _operation(route: Route) -> Schema:
 
 def _arguments(route: Route) -> list[Schema]:
     names = _ARGUMENT.findall(route.path)
-    return [_parameter(name, "path", *PATH.get(name, ("", TEXT)), required=True) for name in names]
+    return [_parameter(name, "path", *PATH.get(name, (f"The {name}.", TEXT)), required=True) for name in names]
 
 
 def _queries(route: Route) -> list[Schema]:
-    return [_parameter(name, "query", *QUERY.get(name, ("", TEXT))) for name in route.query]
+    # An argument that means something of its own at one address stands in the table with that address.
+    found = {
+        name: QUERY.get(f"{route.path}?{name}") or QUERY.get(name) or (f"The {name}.", TEXT) for name in route.query
+    }
+    return [_parameter(name, "query", *meaning) for name, meaning in found.items()]
 
 
 def _parameter(name: str, place: str, text: str, schema: Schema, *, required: bool = False) -> Schema:

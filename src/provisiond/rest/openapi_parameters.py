@@ -39,6 +39,8 @@ QUERY: Final[Mapping[str, tuple[str, Schema]]] = {
     "mode": ("What to do with ids that are used.", {"type": "string", "enum": ["create", "replace", "upsert"]}),
     "dry_run": ("Check only; store nothing.", FLAG),
     "format": ("Wins over Accept.", {"type": "string", "enum": ["jsonl", "csv"]}),
+    "/dhcp/configuration?format": ("Of which server.", {"type": "string", "enum": ["isc", "kea", "dnsmasq"]}),
+    "vlan": ("Number of the VLAN of the phones.", TEXT),
     "excel": ("Semicolons and a byte order mark, for spreadsheets.", FLAG),
     "preview": ("Always true: files are rendered now, and nothing is stored.", FLAG),
     "diff": ("Give the differences too.", FLAG),
