@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 from urllib.parse import quote
 
@@ -11,11 +11,14 @@ from attrs import frozen
 
 from provisiond.sip.digest import Credentials, authorization, best_challenge
 from provisiond.sip.fields import bracketed
-from provisiond.sip.messages import MalformedSip, SipRequest, SipResponse
+from provisiond.sip.messages import Headers, MalformedSip, SipRequest, SipResponse, canonical
 
 USER_AGENT: Final = "provisiond"
 DEFAULT_PORT: Final = 5060
 TLS_PORT: Final = 5061
+_OWN: Final = frozenset(
+    {"via", "max-forwards", "from", "to", "call-id", "cseq", "contact", "event", "content-length", "subscription-state"}
+)
 _USER: Final = "-_.!~*'()&=+$,;?/"
 
 
@@ -60,6 +63,7 @@ class Notification:
     """One NOTIFY and, where it is challenged, its repetition with an answer.
 
     :param event: value of the Event header field.
+    :param extra: further header fields and lines of a body, as in :class:`provisiond.sdk.SipNotify`.
     :param local: address and port that the phone sees this server at.
     """
 
@@ -70,8 +74,10 @@ class Notification:
         local: tuple[str, int],
         credentials: Credentials | None = None,
         *,
+        extra: Sequence[str] = (),
         random: Callable[[], str] = random_text,
     ) -> None:
+        self._extra, self._body = parts_of(extra)
         self._target = target
         self._event = event
         self._local = f"{bracketed(local[0])}:{local[1]}"
@@ -128,8 +134,25 @@ class Notification:
             # Nobody subscribed: that is how servers have told phones to fetch since RFC 3265 was young.
             ("Subscription-State", "terminated"),
             ("User-Agent", USER_AGENT),
+            *self._extra,
         )
-        return SipRequest(method="NOTIFY", uri=target.uri, headers=headers)
+        return SipRequest(method="NOTIFY", uri=target.uri, headers=headers, body=self._body)
+
+
+def parts_of(extra: Sequence[str]) -> tuple[Headers, bytes]:
+    """Return the header fields and the body that lines ``Name=value`` make; each ``Content`` is a line of the body.
+
+    What would replace a field of the request itself is left out.
+    """
+    headers: list[tuple[str, str]] = []
+    body: list[str] = []
+    for line in extra:
+        name, _, value = line.partition("=")
+        if name.strip().lower() == "content":
+            body.append(value)
+        elif canonical(name.strip()) not in _OWN:
+            headers.append((name.strip(), value))
+    return tuple(headers), "".join(f"{line}\r\n" for line in body).encode("utf-8")
 
 
 def meaning(response: SipResponse, event: str) -> str:

@@ -92,7 +92,7 @@ class Reaching:
     async def _notified(self, sip: SipSending, device: Device, action: SipNotify, account: SipAccount | None) -> str:
         target = self._target(device, account)
         try:
-            response = await sip.notify(target, action.event, self._route.credentials)
+            response = await sip.notify(target, action.event, self._route.credentials, action.extra)
         except MalformedSip as problem:
             raise InvalidInput(f"the plugin's event makes no SIP request: {problem.sentence}") from problem
         sentence = meaning(response, action.event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from OpenSSL.SSL import Connection
@@ -188,13 +189,19 @@ class SipSending:
         self._verify = verify
         self._t1 = t1
 
-    async def notify(self, target: SipTarget, event: str, credentials: Credentials | None = None) -> SipResponse:
+    async def notify(
+        self, target: SipTarget, event: str, credentials: Credentials | None = None, extra: Sequence[str] = ()
+    ) -> SipResponse:
         """Send a NOTIFY, again where needed, and return the final response.
+
+        :param extra: further header fields and lines of a body, as in :class:`provisiond.sdk.SipNotify`.
 
         :raises Unavailable: with the reason when there is none, after 64 times ``t1`` seconds at most.
         """
         wire, local = await (self._datagrams(target) if target.transport == "udp" else self._connected(target))
-        exchange = Exchange(self._reactor, Notification(target, event, local, credentials), wire, t1=self._t1)
+        exchange = Exchange(
+            self._reactor, Notification(target, event, local, credentials, extra=extra), wire, t1=self._t1
+        )
         wire.exchange = exchange
         return await exchange.done
 

@@ -77,6 +77,26 @@ def test_the_request_is_what_phones_expect() -> None:
     assert request.sequence() == (1, "NOTIFY")
 
 
+def test_further_fields_and_lines_of_a_body_go_along() -> None:
+    extra = [
+        "Content-type=text/plain",
+        "Content=action=restart",
+        "Content=RegisterCallId={}",
+        "X-A=b",
+        "Via=evil",
+        "f=evil",
+    ]
+    wire = FakeWire()
+    Exchange(Clock(), Notification(TARGET, "service-control", ("192.0.2.1", 4), extra=extra), wire).done.addErrback(
+        repr
+    )
+    request = wire.request()
+    assert request.body == b"action=restart\r\nRegisterCallId={}\r\n"
+    assert (request.first("content-type"), request.first("x-a")) == ("text/plain", "b")
+    assert "evil" not in (request.first("via") or "") + (request.first("from") or "")
+    assert len(request.all("via")) == len(request.all("from")) == 1
+
+
 @pytest.mark.parametrize(
     ("address", "user", "transport", "port", "uri"),
     [

@@ -41,7 +41,7 @@ class FakeSip:
         self.status = status
         self.sent: list[tuple[SipTarget, str]] = []
 
-    async def notify(self, target: SipTarget, event: str, credentials: Any = None) -> SipResponse:
+    async def notify(self, target: SipTarget, event: str, credentials: Any = None, extra: Any = ()) -> SipResponse:
         self.sent.append((target, event))
         return SipResponse(status=self.status, reason="X")
 
