@@ -8,13 +8,13 @@ AUTHORS := build upload upload-stable upload-archive upload-firmwares promote ar
 	download-testing download-stable download-archive
 PLACE := $(if $(findstring :,$(DESTINATION)),$(DESTINATION),$(abspath $(DESTINATION)))
 
-.PHONY: $(AUTHORS) plugin-check plugin-lint help demo run test lint types contracts unit plugins venv system system-test clean bench
+.PHONY: $(AUTHORS) plugin-check plugin-lint help demo run test lint types contracts unit plugins venv system system-test clean bench bench-smoke
 
 help:
 	@sed -n '1s/^# //p' Makefile
 	@echo "make venv      the virtual environment, from locked requirements"
 	@echo "make plugins   build every shipped plugin into build/repository/"
-	@echo "make bench     measure"
+	@echo "make bench     measure beside other servers, some ten minutes; make bench-smoke: a minute, fails on losses only"
 	@echo "make upload DESTINATION=…   and the other authors' targets: make -C plugins help"
 	@echo "make clean     remove what was built"
 
@@ -37,7 +37,13 @@ plugins: venv
 $(AUTHORS): venv
 	@$(MAKE) --no-print-directory -C plugins $@ PYTHON="$(abspath $(BIN))/python" DESTINATION="$(PLACE)"
 
-plugin-check plugin-lint: venv
+plugin-check plugin-bench: plugins
+	@$(BIN)/python -m bench.measure
+
+bench-smoke: plugins
+	@$(BIN)/python -m bench.measure --smoke
+
+lint: venv
 	@$(MAKE) --no-print-directory -C plugins $(@:plugin-%=%) PYTHON="$(abspath $(BIN))/python"
 
 demo: system plugins

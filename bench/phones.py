@@ -54,7 +54,8 @@ def sequences() -> dict[str, Any]:
     return {sequence["id"]: sequence for sequence in document["sequences"]}
 
 
-def _placeholders(phone: Phone, sequence: Mapping[str, Any]) -> dict[str, str]:
+def placeholders(phone: Phone, sequence: Mapping[str, Any]) -> dict[str, str]:
+    """Return what stands for each name in braces in the steps of a sequence."""
     digits = phone.mac.replace(":", "").lower()
     pairs = [digits[index : index + 2] for index in range(0, 12, 2)]
     forms = {
@@ -69,7 +70,8 @@ def _placeholders(phone: Phone, sequence: Mapping[str, Any]) -> dict[str, str]:
     return {**{k: str(v) for k, v in sequence.get("example", {}).items()}, **forms, **phone.values}
 
 
-def _filled(template: str, values: Mapping[str, str]) -> str:
+def filled(template: str, values: Mapping[str, str]) -> str:
+    """Return a step's text with the names in braces replaced."""
     return re.sub(r"\{(\w+)\}", lambda match: values.get(match.group(1), match.group(0)), template)
 
 
@@ -77,7 +79,7 @@ def vendor_class(phone: Phone) -> str | None:
     """Return what the phone puts into DHCP option 60, or None."""
     sequence = sequences()[phone.sequence]
     sent = (sequence["dhcp"].get("sends") or {}).get(60)
-    return None if sent is None else _filled(sent, _placeholders(phone, sequence))
+    return None if sent is None else filled(sent, placeholders(phone, sequence))
 
 
 def _curl(arguments: list[str]) -> bytes | None:
@@ -115,11 +117,11 @@ def fetch_atftp(port: int, path: str, target: Path) -> bytes | None:
 def boot(phone: Phone, *, http: int, tftp: int) -> Boot:
     """Play one phone's boot sequence and return what it got."""
     sequence = sequences()[phone.sequence]
-    values = _placeholders(phone, sequence)
+    values = placeholders(phone, sequence)
     result = Boot(phone)
     for step in sequence["steps"]:
-        path = _filled(step["path"], values)
-        agent = _filled(step["user_agent"], values) if step["user_agent"] else None
+        path = filled(step["path"], values)
+        agent = filled(step["user_agent"], values) if step["user_agent"] else None
         started = time.monotonic()
         if step["protocol"] == "http":
             content = fetch_http(http, path, address=phone.address, user_agent=agent)

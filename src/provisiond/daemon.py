@@ -25,22 +25,38 @@ from provisiond.current_settings import unwritable_directory
 from provisiond.descriptors import allowed_transfers
 from provisiond.errors import ProvisiondError, SettingsProblem, StartProblem
 from provisiond.logs import start_logging, use_levels
-from provisiond.phones.http import PhoneFilesResource, PhoneSite
+from provisiond.phones.service import PhoneService
+from provisiond.phones.sharing.front import tftp_service
+from provisiond.phones.sharing.front_process import FrontProcess
+from provisiond.phones.sharing.fronts import Fronts, OneFront
+from provisiond.phones.sharing.owner import OwnerEnd
+from provisiond.phones.sharing.stamps import SharedStamp
 from provisiond.phones.tftp import TftpFiles
 from provisiond.pnp.service import PnpService
 from provisiond.provisioning.threads import ThreadRunner
 from provisiond.reloading import Reloading
 from provisiond.rest.application import api_site, extension_site
 from provisiond.rest.site import ApiSite
-from provisiond.settings import MEBIBYTE, Settings, load_settings
+from provisiond.settings import Settings, load_settings
 from provisiond.store.database import open_database
-from provisiond.tftp.limits import Bounds
-from provisiond.tftp.options import Limits
 from provisiond.tftp.service import TftpService
 
 log = Logger()
 TRANSFER_SECONDS = 5.0
 LAG_SECONDS = 1.0
+BACKLOG = 4_096
+
+
+def with_backlog(endpoint: str) -> str:
+    """Return an endpoint that lets many clients knock at once, unless it says itself how many may."""
+    kind = endpoint.partition(":")[0]
+    return endpoint if kind not in ("tcp", "tcp6") or ":backlog=" in endpoint else f"{endpoint}:backlog={BACKLOG}"
+
+
+def front_command(settings: Settings) -> tuple[str, ...]:
+    """Return what begins a process that serves phones for this one."""
+    style = ("--log-level", settings.log.level, "--log-format", settings.log.format)
+    return (sys.executable, "-m", "provisiond.daemon", *style, "--front")
 
 
 class Daemon:
@@ -53,10 +69,12 @@ class Daemon:
         self._ports: list[Any] = []
         self._tftp: TftpService | None = None
         self._pnp: PnpService | None = None
+        self._phones: PhoneService | None = None
+        self._fronts: Fronts | None = None
+        self._is_key: Callable[[str], bool] = lambda text: False
         self._lock: Any = None
         self._database: Any = None
         self._lag: Any = None
-        self._phones: PhoneFilesResource | None = None
         self._apis: list[ApiSite] = []
         self.certificates: list[ServerCertificate] = []
 
@@ -74,24 +92,15 @@ class Daemon:
         self._reactor.suggestThreadPoolSize(16)
         self._database = open_database(settings.database_url, self._reactor.callFromThread)
         parts = self._parts = compose(settings, self._reactor, self._database)
-        self._tftp = TftpService(
+        self._tftp = tftp_service(
+            settings,
             self._reactor,
-            settings.tftp.listen,
             TftpFiles(parts.pipeline, parts.metrics),
             parts.threads,
-            limits=Limits(block_size=settings.tftp.max_block_size, window_size=settings.tftp.max_window_size),
-            bounds=Bounds(
-                transfers=allowed_transfers(settings.tftp.max_transfers),
-                transfers_per_peer=settings.tftp.max_transfers_per_peer,
-                requests_per_second=settings.tftp.requests_per_peer,
-                burst=5 * settings.tftp.requests_per_peer,
-            ),
-            ports=settings.tftp.port_range,
-            single_port=settings.tftp.single_port,
-            image_memory=settings.tftp.image_memory * MEBIBYTE,
+            transfers=allowed_transfers(settings.tftp.max_transfers, settings.http.max_connections),
             refused=lambda reason: parts.metrics.tftp_refused.labels(reason).inc(),
         )
-        self._tftp.bind()
+        self._tftp.bind(shared=settings.general.processes > 1)
         await parts.start()
         await self._listen(parts)
         self._measure_lag(self._reactor.seconds())
@@ -99,19 +108,26 @@ class Daemon:
     async def _listen(self, parts: Parts) -> None:
         settings = self._settings
         keys = parts.house.parameters.tenant_of_key if settings.general.provisioning_key_in_urls else None
-        self._phones = PhoneFilesResource(
+        self._is_key = is_key = lambda text: keys is not None and keys(text) is not None
+        phones = self._phones = PhoneService(
             parts.pipeline,
             parts.threads,
+            self._reactor,
             trusted_proxies=settings.http.trusted_proxies,
-            is_key=lambda text: keys is not None and keys(text) is not None,
+            max_connections=settings.http.max_connections,
+            is_key=is_key,
+            refused=parts.metrics.http_refused.add,
         )
-        await self._listen_on("HTTP", settings.http.listen, PhoneSite(self._phones, self._reactor))
+        await self._listen_on("HTTP", with_backlog(settings.http.listen), phones)
         api = api_site(parts.house, parts.journal, parts.metrics, self._reactor, max_body=settings.rest_api.max_body)
         self._apis.append(api)
         await self._listen_on("the REST API", settings.rest_api.listen, api)
         assert self._tftp is not None
         self._tftp.start()
         self._start_pnp(parts)
+        if settings.general.processes > 1:
+            self._fronts = self._made_fronts(parts, self._tftp)
+            self._fronts.start()
         http, rest = (port.getHost() for port in self._ports)
         await self._listen_for_extensions(parts)
         log.info(
@@ -141,6 +157,25 @@ class Daemon:
             self._apis.append(site)
             await self._listen_on("extensions", settings.extensions.listen, site)
 
+    def _made_fronts(self, parts: Parts, tftp: TftpService) -> Fronts:
+        settings, stamp = self._settings, SharedStamp()
+        parts.house.generation.listen(stamp.write)
+        port = self._ports[0]
+        shares_http = settings.http.listen.partition(":")[0] in ("tcp", "tcp6")
+        http = (port.fileno(), int(port.addressFamily)) if shares_http else None
+        fronts = []
+        for number in range(2, settings.general.processes + 1):
+            begin = partial(self._begin, number)
+            end = partial(
+                OwnerEnd, parts.pipeline, parts.journal, parts.metrics, parts.house.stamp, begin, is_key=self._is_key
+            )
+            sockets, command = tftp.more_sockets(), front_command(settings)
+            fronts.append(OneFront(self._reactor, command, end, stamp, http, sockets, tftp))
+        return Fronts(fronts, stamp)
+
+    def _begin(self, number: int) -> dict[str, Any]:
+        return {"settings": self._settings.model_dump(mode="json"), "number": number}
+
     async def _listen_on(self, what: str, endpoint: str, site: Any) -> None:
         try:
             port = await self._listening(endpoint, site)
@@ -166,7 +201,13 @@ class Daemon:
         if self._parts is None or self._phones is None:
             return
         self._parts.follow(settings)
-        self._phones.trusted_proxies = settings.http.trusted_proxies
+        renewed = settings.http.trusted_proxies != self._phones.trusted_proxies
+        self._settings = settings
+        self._phones.follow(settings.http.trusted_proxies)
+        # What phones were given under the former settings is not given again.
+        self._parts.house.generation.advance()
+        if self._fronts is not None and renewed:
+            self._fronts.renew()
         for api in self._apis:
             api.max_body = settings.rest_api.max_body
 
@@ -193,6 +234,8 @@ class Daemon:
         if self._parts is not None and self._tftp is not None:
             self._parts.metrics.tftp_running.set(self._tftp.transfers)
             self._parts.metrics.tftp_sockets.set(self._tftp.sockets)
+        if self._parts is not None and self._phones is not None:
+            self._parts.metrics.http_connections.set(self._phones.connections)
         self._lag = self._reactor.callLater(LAG_SECONDS, self._measure_lag, now + LAG_SECONDS)
 
     async def stop(self) -> None:
@@ -204,6 +247,10 @@ class Daemon:
         self._ports = []
         if self._pnp is not None:
             self._pnp.stop()
+        if self._fronts is not None:
+            await self._fronts.stop(TRANSFER_SECONDS + 2)
+        if self._phones is not None:
+            self._phones.stop()
         if self._tftp is not None:
             await self._tftp.stop(TRANSFER_SECONDS)
         if self._parts is not None:
@@ -299,8 +346,14 @@ def _settings_or_exit(config: Path) -> Settings:
     help="The settings file; conf.d/*.yml beside it is read too.",
 )
 @click.option("--check", is_flag=True, help="Check the settings, tell every problem, and exit (2 when there are any).")
-def main(config: Path, check: bool) -> None:
+@click.option("--front", hidden=True, help="Serve phones for another process; used by the server itself.")
+@click.option("--log-level", hidden=True, default="info")
+@click.option("--log-format", hidden=True, default="text")
+def main(config: Path, check: bool, front: str | None, log_level: str, log_format: str) -> None:
     """Serve desk phones their configuration and firmware. Runs in the foreground; SIGTERM ends it in order."""
+    if front is not None:
+        _serve_as_front(front, level=log_level, json_lines=log_format == "json")
+        return
     settings = _settings_or_exit(config)
     if check:
         print(f"{config}: the settings are right")
@@ -313,6 +366,14 @@ def main(config: Path, check: bool) -> None:
     use_levels(levels, settings.log.level, settings.log.levels)
     status = Process(settings, reactor, partial(load_settings, config), levels).run()
     sys.exit(status)
+
+
+def _serve_as_front(given: str, *, level: str, json_lines: bool) -> None:
+    from twisted.internet import reactor
+
+    family, _, sockets = given.partition(",")
+    start_logging(sys.stderr, level=level, json_lines=json_lines)
+    FrontProcess(reactor, None if family == "-" else int(family), int(sockets)).run()
 
 
 if __name__ == "__main__":

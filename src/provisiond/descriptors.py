@@ -11,16 +11,17 @@ log = Logger()
 RESERVED: Final = 1_024
 
 
-def allowed_transfers(wanted: int) -> int:
+def allowed_transfers(wanted: int, others: int = 0) -> int:
     """Raise the limit of open files as far as it goes, and return how many transfers it allows at once.
 
     :param wanted: transfers that the settings ask for.
+    :param others: connections that may be open besides; they come second when there is not enough for all.
     :return: ``wanted``, or less, with a line in the log that says how to get more.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     enough = wanted + RESERVED
-    if soft != resource.RLIM_INFINITY and soft < enough:
-        raised = enough if hard == resource.RLIM_INFINITY else min(enough, hard)
+    if soft != resource.RLIM_INFINITY and soft < enough + others:
+        raised = enough + others if hard == resource.RLIM_INFINITY else min(enough + others, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
         soft = raised
     if soft == resource.RLIM_INFINITY or soft >= enough:

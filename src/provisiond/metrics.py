@@ -51,14 +51,14 @@ class Spread:
         self._sums: dict[tuple[str, ...], float] = {}
         registry.register(self)
 
-    def observe(self, *labels: str, seconds: float) -> None:
-        """Count one duration for these values of the labels."""
+    def observe(self, *labels: str, seconds: float, times: int = 1) -> None:
+        """Count a duration for these values of the labels, as often as it was met."""
         counts = self._counts.get(labels)
         if counts is None:
             counts = self._counts[labels] = [0] * (len(self._bounds) + 1)
             self._sums[labels] = 0.0
-        counts[bisect_left(self._bounds, seconds)] += 1
-        self._sums[labels] += seconds
+        counts[bisect_left(self._bounds, seconds)] += times
+        self._sums[labels] += seconds * times
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         """Give the buckets to a scraper."""
@@ -115,6 +115,15 @@ class Metrics:
         self.tftp_sockets = Gauge(
             "provisiond_tftp_sockets", "Open sockets of TFTP transfers, idle ones included", registry=self.registry
         )
+        self.http_connections = Gauge(
+            "provisiond_http_connections", "Open HTTP connections of phones", registry=self.registry
+        )
+        self.http_refused = Tally(
+            "provisiond_http_refused",
+            "HTTP requests of phones turned away because of a bound: connections or busy",
+            ["reason"],
+            self.registry,
+        )
         self.rest_requests = Counter(
             "provisiond_rest_requests",
             "REST requests, by method and status",
@@ -136,6 +145,13 @@ class Metrics:
         self.reactor_lag = Gauge(
             "provisiond_reactor_lag_seconds", "How late the reactor's last tick was", registry=self.registry
         )
+
+    def note_transfer(self, outcome: str, retransmissions: int, seconds: float) -> None:
+        """Count a TFTP transfer that has ended."""
+        self.tftp_transfers.add(outcome)
+        if retransmissions:
+            self.tftp_retransmissions.inc(retransmissions)
+        self.tftp_seconds.observe(seconds=seconds)
 
     def exposition(self) -> bytes:
         """Return all metrics in Prometheus' text format."""

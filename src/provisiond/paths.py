@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from provisiond.errors import InvalidInput
 
 MAX_NAME_LENGTH = 1024
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
 
 
 class UnsafeName(InvalidInput):
@@ -24,7 +26,7 @@ def normalized_name(name: str) -> str:
     """
     if len(name) > MAX_NAME_LENGTH:
         raise UnsafeName("the file name is longer than 1,024 characters")
-    if any(ord(char) < 32 or ord(char) == 127 for char in name):
+    if _CONTROL.search(name):
         raise UnsafeName("the file name holds a control character")
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
     if ".." in parts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from base64 import b64decode
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
@@ -140,6 +141,7 @@ class GeneralSettings(Section):
     advertised_ip: Annotated[str, AfterValidator(_ipv4)] | None = None
     advertised_http_url: HttpUrl | None = None
     provisioning_key_in_urls: bool = False
+    workers: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = 1
     development: bool = False
 
     @model_validator(mode="after")
@@ -152,6 +154,11 @@ class GeneralSettings(Section):
             if name not in names:
                 raise ValueError(f"plugin_pins: {plugin} is pinned to {name}, which is no repository")
         return self
+
+    @property
+    def processes(self) -> int:
+        """Processes that serve phones: ``workers``, or one for each processor."""
+        return len(os.sched_getaffinity(0)) if self.workers == "auto" else self.workers
 
 
 class AuthSettings(Section):
@@ -177,6 +184,7 @@ class HttpSettings(Section):
 
     listen: Endpoint = "tcp:8667"
     trusted_proxies: Annotated[int, Field(ge=0, le=16)] = 0
+    max_connections: Annotated[int, Field(ge=1, le=100_000)] = 10_000
     allow: list[Network] = []
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from email.utils import formatdate, parsedate_to_datetime
-from typing import Any, BinaryIO, Final
-from urllib.parse import unquote_to_bytes
+from typing import Any, BinaryIO, Final, cast
 
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
+from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
@@ -16,70 +16,20 @@ from provisiond.identification.values import PhoneRequest, Protocol
 from provisiond.pacing import Pace
 from provisiond.phones.access import client_address
 from provisiond.phones.content import Content
-from provisiond.phones.pipeline import Answer, Pipeline
+from provisiond.phones.pipeline import Answer, Answering
+from provisiond.phones.plain_requests import name_of, query_of, without_key
+from provisiond.phones.replies import Reply, refusal, refusal_of, reply_with
 from provisiond.provisioning.ports import Threads
 
 log = Logger()
 
 CHUNK: Final = 256 * 1024
 IDLE_SECONDS: Final = 60
+HEAD_SECONDS: Final = 20
+BODY_SECONDS: Final = 120
 MAX_BODY: Final = 4 * 1024 * 1024
-MAX_NAME: Final = 2048
 READ: Final = ("GET", "HEAD")
 UPLOAD: Final = ("PUT", "POST")
-
-
-def name_of(raw_path: bytes) -> str | None:
-    """Return the file name that an HTTP path means, or None when it can mean none.
-
-    Percent-decoded once; a slash that only appears by decoding, and bytes that are not UTF-8, mean no file.
-    """
-    if len(raw_path) > MAX_NAME or raw_path.endswith(b"/"):
-        return None
-    try:
-        segments = [unquote_to_bytes(segment).decode("utf-8") for segment in raw_path.split(b"/")]
-    except UnicodeDecodeError:
-        return None
-    if any("/" in segment for segment in segments):
-        return None
-    return "/".join(segments)
-
-
-def _query(uri: bytes) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for pair in uri.partition(b"?")[2][:4096].split(b"&"):
-        name, _, value = pair.partition(b"=")
-        if name:
-            found.setdefault(_loose(name), _loose(value))
-    return found
-
-
-def _loose(text: bytes) -> str:
-    return unquote_to_bytes(text.replace(b"+", b" ")).decode("latin-1")
-
-
-def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """Return first and last byte of a Range header with one range, or None to answer with everything.
-
-    :raises ValueError: when the range lies outside (RFC 9110, section 14).
-    """
-    unit, _, text = (header or "").partition("=")
-    if unit.strip().lower() != "bytes" or "," in text:
-        return None
-    first, dash, last = text.strip().partition("-")
-    if not dash or not (first + last).isascii() or not (first + last).isdigit() or len(first + last) > 36:
-        return None
-    if not first:
-        length = min(int(last), size)
-        if length == 0:
-            raise ValueError("empty")
-        return size - length, size - 1
-    start, end = int(first), min(int(last), size - 1) if last else size - 1
-    if last and int(last) < start:
-        return None
-    if start >= size:
-        raise ValueError("behind the end")
-    return start, end
 
 
 class PhoneRequestOverHttp(Request):
@@ -96,14 +46,66 @@ class PhoneRequestOverHttp(Request):
             super().handleContentChunk(data)  # type: ignore[no-untyped-call]
 
 
+class PhoneChannel(HTTPChannel):
+    """A connection whose requests must come within a time in all, however often a byte of them comes."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._deadline: Any = None
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        """Take bytes; the first ones of a request start its deadline."""
+        if self._deadline is None and not self.requests:
+            self._arm(HEAD_SECONDS)
+        super().dataReceived(data)  # type: ignore[no-untyped-call]
+
+    def allHeadersReceived(self) -> None:  # noqa: N802
+        """Go on with the body."""
+        self._arm(BODY_SECONDS)
+        super().allHeadersReceived()  # type: ignore[no-untyped-call]
+
+    def allContentReceived(self) -> None:  # noqa: N802
+        """Go on with the answer, which may take its time."""
+        self._disarm()
+        super().allContentReceived()  # type: ignore[no-untyped-call]
+
+    def connectionLost(self, reason: Any = connectionDone) -> None:  # noqa: N802
+        """Forget the deadline."""
+        self._disarm()
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
+
+    def _arm(self, seconds: float) -> None:
+        self._disarm()
+        # The method that the site gave us: it is the reactor's, or a test's clock.
+        self._deadline = cast(Any, self).callLater(seconds, self._too_slow)
+
+    def _disarm(self) -> None:
+        if self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
+        self._deadline = None
+
+    def _too_slow(self) -> None:
+        self._deadline = None
+        self.forceAbortClient()  # type: ignore[no-untyped-call]
+
+
 class PhoneSite(Site):
-    """Serves phones over HTTP."""
+    """Serves phones over HTTP with everything that HTTP has."""
 
     def __init__(self, resource: Resource, reactor: Any) -> None:
         super().__init__(  # type: ignore[no-untyped-call]
             resource, requestFactory=PhoneRequestOverHttp, timeout=IDLE_SECONDS, reactor=reactor
         )
         self.displayTracebacks = False
+
+    def buildProtocol(self, addr: Any) -> Any:  # noqa: N802
+        """Return a connection."""
+        channel: Any = PhoneChannel()
+        channel.factory = channel.site = self
+        channel.requestFactory = self.requestFactory
+        channel.timeOut = IDLE_SECONDS
+        channel.callLater = cast(Any, self).reactor.callLater
+        return channel
 
     def log(self, request: Any) -> None:
         """Write no access line; the journal makes one of each request."""
@@ -120,7 +122,7 @@ class PhoneFilesResource(Resource):
 
     def __init__(
         self,
-        pipeline: Pipeline,
+        pipeline: Answering,
         threads: Threads,
         *,
         trusted_proxies: int,
@@ -141,7 +143,7 @@ class PhoneFilesResource(Resource):
     def _failed(self, request: Any, failure: Any) -> None:
         log.failure("a phone's HTTP request met an error", failure=failure)
         if not request.startedWriting and not request.finished:
-            _plain(request, 500, "internal error")
+            _say(request, refusal(500))
         elif not request.finished:
             request.loseConnection()
 
@@ -149,7 +151,7 @@ class PhoneFilesResource(Resource):
         request.responseHeaders.removeHeader("server")
         method = request.method.decode("latin-1")
         answer = Answer(outcome="not-found")
-        request.path = self._without_key(request.path)
+        request.path = without_key(request.path, self._is_key)
         name = name_of(request.path)
         if method in UPLOAD and name is not None:
             await self._take_upload(request, method, name)
@@ -161,21 +163,11 @@ class PhoneFilesResource(Resource):
         if answer.content is not None and answer.content.own is not None:
             _send_own(request, answer.content)
         elif method not in READ:
-            request.setHeader("Allow", "GET, HEAD")
-            _plain(request, 405, "this server takes no uploads")
+            _say(request, refusal(405, None, _ALLOW))
         elif answer.content is None:
-            status = {"refused": 403, "error": 503}.get(answer.outcome, 404)
-            if status == 503:
-                request.setHeader("Retry-After", "5")
-            _plain(request, status, _SENTENCES[status])
+            _say(request, refusal_of(answer.outcome))
         else:
             await self._send(request, answer.content)
-
-    def _without_key(self, path: bytes) -> bytes:
-        first, slash, rest = path.removeprefix(b"/").partition(b"/")
-        if slash and self._is_key(unquote_to_bytes(first).decode("utf-8", "replace")):
-            return b"/" + rest
-        return path
 
     async def _take_upload(self, request: Any, method: str, name: str) -> None:
         device = (
@@ -190,12 +182,11 @@ class PhoneFilesResource(Resource):
             _send_own(request, own)
             return
         if device is None:
-            request.setHeader("Allow", "GET, HEAD")
-            _plain(request, 413 if request.too_large else 405, "this server does not take this upload")
+            _say(request, refusal(413 if request.too_large else 405, "this server does not take this upload", _ALLOW))
             return
         await self._pipeline.uploaded(device, name, request.content.read())
         if not request._disconnected:
-            _plain(request, 201, "taken")
+            _say(request, refusal(201, "taken"))
 
     def _phone_request(self, request: Any, method: str) -> PhoneRequest:
         headers = {
@@ -207,7 +198,7 @@ class PhoneFilesResource(Resource):
             protocol=Protocol.HTTP,
             method=method,
             path=request.path.decode("latin-1"),
-            query=_query(request.uri),
+            query=query_of(request.uri),
             raw_query=request.uri.partition(b"?")[2].decode("latin-1"),
             body=b"" if method in READ or request.too_large else _body(request),
             headers=headers,
@@ -215,34 +206,18 @@ class PhoneFilesResource(Resource):
         )
 
     async def _send(self, request: Any, content: Content) -> None:
-        request.setHeader("ETag", content.etag)
-        request.setHeader("Last-Modified", formatdate(content.modified, usegmt=True))
-        request.setHeader("Accept-Ranges", "bytes")
-        if _is_fresh(request, content):
-            request.setResponseCode(304)
-            request.defaultContentType = None
-            request.finish()
+        reply = reply_with(content, request.getHeader)
+        if reply.sentence is not None:
+            _say(request, reply)
             return
-        request.setHeader("Content-Type", content.content_type)
-        start, end = 0, content.size - 1
-        try:
-            wanted = byte_range(request.getHeader("range"), content.size) if _range_holds(request, content) else None
-        except ValueError:
-            request.setHeader("Content-Range", f"bytes */{content.size}")
-            _plain(request, 416, "the range lies outside of the file")
-            return
-        if wanted is not None:
-            start, end = wanted
-            request.setResponseCode(206)
-            request.setHeader("Content-Range", f"bytes {start}-{end}/{content.size}")
-        request.setHeader("Content-Length", str(end - start + 1))
-        if request.method == b"HEAD" or content.size == 0:
+        _begin(request, reply)
+        if request.method == b"HEAD" or reply.length == 0:
             request.finish()
         elif content.data is not None:
-            request.write(content.data[start : end + 1])
+            request.write(content.data[reply.start : reply.start + reply.length])
             request.finish()
         else:
-            await self._stream(request, content, start, end - start + 1)
+            await self._stream(request, content, reply.start, reply.length)
 
     async def _stream(self, request: Any, content: Content, start: int, length: int) -> None:
         assert content.path is not None
@@ -266,11 +241,7 @@ class PhoneFilesResource(Resource):
                 request.finish()
 
 
-_SENTENCES: Final = {
-    403: "this network may not fetch files",
-    404: "file not found",
-    503: "the file cannot be made now",
-}
+_ALLOW: Final = ("Allow", "GET, HEAD")
 
 
 def _body(request: Any) -> bytes:
@@ -297,33 +268,16 @@ def _opened_at(path: Any, start: int) -> BinaryIO:
     return file
 
 
-def _plain(request: Any, status: int, sentence: str) -> None:
-    body = f"{sentence}\n".encode("ascii")
-    request.setResponseCode(status)
-    request.setHeader("Content-Type", "text/plain; charset=utf-8")
-    request.setHeader("Content-Length", str(len(body)))
+def _begin(request: Any, reply: Reply) -> None:
+    request.setResponseCode(reply.status)
+    if reply.status == 304:
+        request.defaultContentType = None
+    for name, value in reply.headers:
+        request.setHeader(name, value)
+
+
+def _say(request: Any, reply: Reply) -> None:
+    _begin(request, reply)
     if request.method != b"HEAD":
-        request.write(body)
+        request.write(reply.sentence)
     request.finish()
-
-
-def _is_fresh(request: Any, content: Content) -> bool:
-    tags = request.getHeader("if-none-match")
-    if tags is not None:
-        return tags.strip() == "*" or content.etag in [tag.strip().removeprefix("W/") for tag in tags.split(",")]
-    since = request.getHeader("if-modified-since")
-    return since is not None and _not_after(content.modified, since)
-
-
-def _range_holds(request: Any, content: Content) -> bool:
-    condition = request.getHeader("if-range")
-    if condition is None:
-        return True
-    return condition.strip() == content.etag if '"' in condition else _not_after(content.modified, condition)
-
-
-def _not_after(modified: float, date: str) -> bool:
-    try:
-        return int(modified) <= parsedate_to_datetime(date).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return False

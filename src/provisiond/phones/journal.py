@@ -52,8 +52,8 @@ class Journal:
         self._overall: deque[PhoneEvent] = deque(maxlen=OVERALL)
         self._devices: OrderedDict[str, deque[PhoneEvent]] = OrderedDict()
 
-    def note(self, event: PhoneEvent) -> None:
-        """Take note of one request. Never raises."""
+    def note(self, event: PhoneEvent, times: int = 1) -> None:
+        """Take note of one request, or of one that came so many times. Never raises."""
         self._overall.append(event)
         device, metrics = event.device, self._metrics
         if device is not None:
@@ -65,9 +65,9 @@ class Journal:
             else:
                 self._devices.move_to_end(device)
             rows.append(event)
-        metrics.phone_requests.add(event.protocol, event.outcome)
-        metrics.phone_seconds.observe(event.protocol, seconds=event.seconds)
-        metrics.phone_bytes.add(event.protocol, amount=event.bytes)
+        metrics.phone_requests.add(event.protocol, event.outcome, amount=times)
+        metrics.phone_seconds.observe(event.protocol, seconds=event.seconds, times=times)
+        metrics.phone_bytes.add(event.protocol, amount=event.bytes * times)
         self._line(event)
 
     def of_device(self, device_id: str) -> list[PhoneEvent]:

@@ -36,6 +36,7 @@ class Contact(TypingProtocol):
     """Recognises the phone behind a request."""
 
     async def seen(self, request: PhoneRequest) -> Sighting: ...
+    def seen_again(self, device_id: str, ip: str | None) -> None: ...
 
 
 class UploadRules(TypingProtocol):
@@ -56,12 +57,24 @@ class Answer:
 
     :param outcome: ``served``, ``not-found``, ``refused`` or ``error``.
     :param kept: what was served, with room for what an adapter makes of it.
+    :param lasts: whether the same would be given again as long as nothing changes.
     """
 
     outcome: str
     content: Content | None = None
     device: Device | None = None
     kept: Kept | None = None
+    lasts: bool = True
+
+
+class Answering(TypingProtocol):
+    """What answers phones: the pipeline of this process, or that of another (``sharing.distant``)."""
+
+    def again(self, key: Hashable, protocol: str, method: str) -> Kept | None: ...
+    async def answer(self, request: PhoneRequest, name: str, key: Hashable = None) -> Answer: ...
+    async def answer_of_plugin(self, request: PhoneRequest) -> Content | None: ...
+    async def may_upload(self, request: PhoneRequest, name: str) -> Device | None: ...
+    async def uploaded(self, device: Device, name: str, content: bytes) -> None: ...
 
 
 class Pipeline:
@@ -107,6 +120,8 @@ class Pipeline:
         if kept is None:
             return None
         former = kept.event
+        if kept.is_to_be_noted(started):
+            self.note_again(former, kept.name, kept.content.kind, kept.content.etag)
         self._journal.note(
             PhoneEvent(
                 self._now(),
@@ -124,6 +139,21 @@ class Pipeline:
             )
         )
         return kept
+
+    def note_again(self, event: PhoneEvent, name: str, kind: str, etag: str) -> None:
+        """Note that a phone was given a content that it was given before. Never raises.
+
+        :param event: what was noted then.
+        :param kind: of the content, as is ``etag``.
+        """
+        if event.device is None:
+            return
+        try:
+            self._contact.seen_again(event.device, event.peer)
+            if event.method in ("GET", "RRQ") and kind == "rendered":
+                self._fetched.fetched(event.device, normalized_name(name), etag)
+        except Exception:
+            log.failure("that a phone has asked again could not be noted")
 
     async def answer(self, request: PhoneRequest, name: str, key: Hashable = None) -> Answer:
         """Return what a phone gets. Never raises.
@@ -156,12 +186,15 @@ class Pipeline:
         event = self._note(request, device, content, outcome, reason, ended - started)
         if outcome != "served" or content is None:
             return Answer(outcome=outcome, device=device)
-        if content.sensitive and device is not None and self._files.served(device, request).is_legacy:
+        # Each time somebody gets secrets of such a plugin it is told, so these answers are not remembered.
+        told = content.sensitive and device is not None and self._files.served(device, request).is_legacy
+        if told:
             log.info("security: {peer} got {name}, which holds secrets", peer=request.peer, name=name[:200])
-        kept = Kept(event, content)
-        if key is not None and content.own is None and not self._is_rewritten(device, request):
+        kept = Kept(event, content, name, ended)
+        lasts = not told and content.own is None and not self._is_rewritten(device, request)
+        if key is not None and lasts:
             self._remembered.put(key, kept, stamp, ended)
-        return Answer(outcome=outcome, content=content, device=device, kept=kept)
+        return Answer(outcome=outcome, content=content, device=device, kept=kept, lasts=lasts)
 
     def _is_rewritten(self, device: Device | None, request: PhoneRequest) -> bool:
         return device is not None and self._files.served(device, request).rewrites

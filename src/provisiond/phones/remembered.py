@@ -1,4 +1,4 @@
-"""Answers of the last moment: the same request again is answered without finding everything anew."""
+"""Answers of the last half minute: the same request again is answered without finding everything anew."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from attrs import define
 from provisiond.phones.content import Content
 from provisiond.phones.journal import PhoneEvent
 
-LIFETIME: Final = 1.0
-MAX_ANSWERS: Final = 4_096
-MAX_BYTES: Final = 32 * 1024 * 1024
+LIFETIME: Final = 30.0
+NOTED_SECONDS: Final = 1.0
+MAX_ANSWERS: Final = 50_000
+MAX_BYTES: Final = 64 * 1024 * 1024
 
 
 @define(slots=True, eq=False)
@@ -22,18 +23,29 @@ class Kept:
     """One answer.
 
     :param event: what was noted of it.
+    :param name: of the file, as the phone sent it.
+    :param noted: when the phone was last noted as seen, in seconds of a steady clock.
     :param wire: what an adapter has made of the content, to be sent again.
     """
 
     event: PhoneEvent
     content: Content
+    name: str = ""
+    noted: float = 0.0
     wire: Any = None
+
+    def is_to_be_noted(self, now: float) -> bool:
+        """Tell whether it is time to note again that the phone was seen; True once a second."""
+        if now - self.noted < NOTED_SECONDS:
+            return False
+        self.noted = now
+        return True
 
 
 class Remembered:
-    """Keeps answers for at most a second, and only while nothing changes that they depend on.
+    """Keeps answers for at most half a minute, and only while nothing changes that they depend on.
 
-    Once a second each request goes the whole way again, so that what it reveals about its phone is noted.
+    Then each request goes the whole way again, because of what depends on the time alone.
 
     :param stamp: a value that differs after any change of devices, configs, parameters, plugins or rules.
     """

@@ -7,7 +7,7 @@ from pathlib import Path
 from provisiond.identification.values import PhoneRequest, Protocol
 from provisiond.metrics import Metrics
 from provisiond.phones.content import Content
-from provisiond.phones.pipeline import Pipeline
+from provisiond.phones.pipeline import Answering
 from provisiond.tftp.packets import ErrorCode
 from provisiond.tftp.source import ReadRequest, Refusal, TransferResult, Upload
 
@@ -15,7 +15,7 @@ from provisiond.tftp.source import ReadRequest, Refusal, TransferResult, Upload
 class TftpFiles:
     """Gives phones over TFTP what the pipeline answers; implements ``tftp.source.ContentSource``."""
 
-    def __init__(self, pipeline: Pipeline, metrics: Metrics) -> None:
+    def __init__(self, pipeline: Answering, metrics: Metrics | None) -> None:
         self._pipeline = pipeline
         self._metrics = metrics
 
@@ -55,10 +55,8 @@ class TftpFiles:
 
     def ended(self, result: TransferResult) -> None:
         """Count a transfer."""
-        self._metrics.tftp_transfers.add(result.outcome)
-        if result.retransmissions:
-            self._metrics.tftp_retransmissions.inc(result.retransmissions)
-        self._metrics.tftp_seconds.observe(seconds=result.seconds)
+        if self._metrics is not None:
+            self._metrics.note_transfer(result.outcome, result.retransmissions, result.seconds)
 
 
 def _bytes_or_path(content: Content) -> bytes | Path:

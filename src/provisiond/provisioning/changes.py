@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from provisiond.provisioning.generation import Generation
+
 MAX_REMEMBERED = 50_000
 
 
@@ -14,7 +16,8 @@ class Changes:
     costs the same for one phone and for a base configuration of a hundred thousand.
     """
 
-    def __init__(self, max_remembered: int = MAX_REMEMBERED) -> None:
+    def __init__(self, max_remembered: int = MAX_REMEMBERED, generation: Generation | None = None) -> None:
+        self._generation = generation or Generation()
         self.number = 0
         self._everything = 0
         self._last: dict[tuple[str, str], int] = {}
@@ -29,11 +32,13 @@ class Changes:
         if len(self._last) >= self._max_remembered:
             self._forget()
         self._last[kind, name] = self.number
+        self._generation.advance()
 
     def note_everything(self) -> None:
         """Note a change that may alter every file."""
         self.number += 1
         self._forget()
+        self._generation.advance()
 
     def newest(self, things: Iterable[tuple[str, str]]) -> int:
         """Return the number of the last change of any of these (kind, name) pairs; 0 when none changed."""

@@ -117,6 +117,12 @@ class Contact:
             votes = await self._foreign.votes(request)
         return await self._met(native, votes)
 
+    def seen_again(self, device_id: str, ip: str | None) -> None:
+        """Note that a device has asked once more for what it asked before, when nothing has changed since."""
+        if device_id in self._directory:
+            self._sightings.seen(device_id)
+            self._events.publish(DeviceSeen(device_id, False, ip))
+
     def dhcp_info(self, document: object) -> None:
         """Take a lease report of a DHCP server; the work goes on after this returns.
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 
 from provisiond.model.device import Device
+from provisiond.provisioning.generation import Generation
 
 _SHARED_MEMBERS = frozenset(
     {"vendor", "model", "version", "plugin", "tenant_uuid", "added", "remote_state_sip_username"}
@@ -14,6 +15,7 @@ _INDEXED_MEMBERS = ("mac", "sn", "uuid", "ip", "plugin", "config")
 
 _OWN_NOTES = frozenset({"configured", "remote_state_sip_username"})
 """Members that the server notes and that no request is recognised by."""
+MAX_UNPACKED = 20_000
 
 Record = tuple[tuple[str, ...], tuple[Any, ...]]
 
@@ -60,13 +62,13 @@ class Directory:
     kept as tuples that share their member names and repeated values.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, generation: Generation | None = None) -> None:
+        self._generation = generation or Generation()
         self._records: dict[str, Record] = {}
+        self._devices: dict[str, Device] = {}
         self._shapes: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._shared: dict[str, str] = {}
         self._indexes = {name: _Index() for name in _INDEXED_MEMBERS}
-        self.generation = 0
-        """Grows with every change that may make another device answer, or another file be right."""
 
     async def fill(self, batches: AsyncIterator[Sequence[Device]]) -> None:
         """Take over all devices of the store, batch by batch."""
@@ -86,8 +88,16 @@ class Directory:
 
     def get(self, device_id: str) -> Device | None:
         """Return the device with this id."""
+        known = self._devices.get(device_id)
+        if known is not None:
+            return known
         record = self._records.get(device_id)
-        return None if record is None else _device(record)
+        if record is None:
+            return None
+        if len(self._devices) >= MAX_UNPACKED:
+            self._devices.clear()
+        device = self._devices[device_id] = _device(record)
+        return device
 
     def by_mac(self, mac: str) -> Sequence[Device]:
         """Return the devices with this MAC address, the one known longest first."""
@@ -117,8 +127,7 @@ class Directory:
         """Add the device, or replace the one with its id."""
         document = device.document
         known = self._records.get(device.id)
-        if known is None or _telling(dict(zip(*known, strict=True))) != _telling(document):
-            self.generation += 1
+        is_telling = known is None or _telling(dict(zip(*known, strict=True))) != _telling(document)
         self._unindex(device.id)
         names = tuple(document)
         values = tuple(self._compact(name, value) for name, value in document.items())
@@ -129,17 +138,21 @@ class Directory:
                 self._indexes[name].add(value, device.id)
         if device.plugin is None:
             self._indexes["plugin"].add("", device.id)
+        if is_telling:
+            self._generation.advance()
 
     def remove(self, device_id: str) -> None:
         """Forget the device; nothing happens when it is not known."""
         self._unindex(device_id)
         self._records.pop(device_id, None)
-        self.generation += 1
+        self._generation.advance()
 
     def _found(self, name: str, value: str) -> tuple[Device, ...]:
-        return tuple(_device(self._records[device_id]) for device_id in self._indexes[name].ids(value))
+        found = (self.get(device_id) for device_id in self._indexes[name].ids(value))
+        return tuple(device for device in found if device is not None)
 
     def _unindex(self, device_id: str) -> None:
+        self._devices.pop(device_id, None)
         record = self._records.get(device_id)
         if record is None:
             return

@@ -27,6 +27,7 @@ from provisiond.provisioning.first_start import create_admin_token, create_defau
 from provisiond.provisioning.flattening import Flattening
 from provisiond.provisioning.following import EVERY_KIND, Feed, Following
 from provisiond.provisioning.foreign import ForeignEyes
+from provisiond.provisioning.generation import Generation
 from provisiond.provisioning.host_side import HostSide
 from provisiond.provisioning.inspection import Inspection
 from provisiond.provisioning.operations import Operations, StoredOperations
@@ -129,12 +130,12 @@ class House:
         self._around = around
         clock, threads, host = around.clock, around.threads, around.host
         rendered = around.state_dir / "rendered"
-        serial, changes, use = Serial(), Changes(), PluginUse()
-        recognition = Recognition(around.identifier)
-        self._changes, self._recognition = changes, recognition
+        self.generation = Generation()
+        serial, changes, use = Serial(), Changes(generation=self.generation), PluginUse()
+        recognition = Recognition(around.identifier, generation=self.generation)
         self.threads = threads
         self.events = Events()
-        self.directory = Directory()
+        self.directory = Directory(self.generation)
         self.event_log = EventLog(self.events, self._tenant_of, clock)
         self.tenants = Tenants(stores.tenants, stores.facts)
         self.parameters = Parameters(stores.parameters, around.parameter_defaults)
@@ -290,9 +291,9 @@ class House:
             await self.host_side.extensions.start()
         return token
 
-    def stamp(self) -> tuple[int, int, int]:
+    def stamp(self) -> int:
         """Return a value that differs after any change that may make a phone get something else."""
-        return self._changes.number, self.directory.generation, self._recognition.generation
+        return self.generation.number
 
     def follow_base(self, base: Mapping[str, Any]) -> None:
         """Let every device inherit this base raw_config from now on; their files follow in the background."""

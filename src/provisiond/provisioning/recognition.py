@@ -9,6 +9,7 @@ from provisiond.identification.extract import Identifier
 from provisiond.identification.rulebook import RuleProblem
 from provisiond.identification.rules import Rule
 from provisiond.identification.values import DeviceInfo, PhoneRequest, Protocol
+from provisiond.provisioning.generation import Generation
 
 REMEMBERED = 4_096
 MAX_KEY = 2_048
@@ -21,11 +22,12 @@ class Recognition:
     :param remembered: requests remembered, 1 or more.
     """
 
-    def __init__(self, identifier: Identifier, remembered: int = REMEMBERED) -> None:
+    def __init__(
+        self, identifier: Identifier, remembered: int = REMEMBERED, generation: Generation | None = None
+    ) -> None:
         self._identifier = identifier
         self._remembered = remembered
-        self.generation = 0
-        """Grows with every change of the rules."""
+        self._generation = generation or Generation()
         self._known: OrderedDict[tuple[object, ...], DeviceInfo] = OrderedDict()
 
     @property
@@ -36,8 +38,8 @@ class Recognition:
     def use_plugin_rules(self, rules: Mapping[str, Sequence[Rule]]) -> None:
         """Take these rules of plugins from now on, in place of those before."""
         self._known.clear()
-        self.generation += 1
         self._identifier.use_plugin_rules(rules)
+        self._generation.advance()
 
     def identify(self, request: PhoneRequest) -> DeviceInfo:
         """Return what a request reveals about the phone. Never raises."""

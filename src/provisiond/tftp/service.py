@@ -70,7 +70,7 @@ class TftpService:
         self._single_port = single_port
         self._tell_refused = refused
         self._listening: list[socket.socket] = []
-        self._readers: list[Reader] = []
+        self._readers: dict[socket.socket, Reader] = {}
         self._pending: set[Key] = set()
         self._transfers: Transfers | None = None
         self._ports = ports
@@ -92,17 +92,30 @@ class TftpService:
         """Open transfer sockets, idle ones included."""
         return 0 if self._transfers is None else self._transfers.sockets
 
-    def bind(self) -> None:
+    def adopt(self, listening: Sequence[socket.socket]) -> None:
+        """Answer on sockets that are bound already, in place of :meth:`bind`."""
+        self._listening = list(listening)
+
+    def bind(self, *, shared: bool = False) -> None:
         """Take the addresses without answering yet.
 
+        :param shared: let :meth:`more_sockets` be bound to them too.
         :raises StartProblem: when one cannot be listened on; none is kept then.
         """
         try:
             for text in self._addresses:
-                self._listening.append(sockets.listening(text))
+                self._listening.append(sockets.listening(text, shared=shared))
         except BaseException:
             self._close_listening()
             raise
+
+    def more_sockets(self) -> list[socket.socket]:
+        """Return further sockets on the same addresses and ports, for another process.
+
+        :raises StartProblem: when they cannot be had.
+        """
+        addresses = zip(self._addresses, self.ports, strict=True)
+        return [sockets.listening(f"{text.rpartition(':')[0]}:{port}", shared=True) for text, port in addresses]
 
     def start(self) -> None:
         """Begin to answer; binds first if that has not been done."""
@@ -110,10 +123,23 @@ class TftpService:
             self.bind()
         self._transfers = Transfers(self._reactor, self._report, ports=self._ports)
         self._transfers.start()
-        for sock in self._listening:
+        self.attend(self._listening)
+
+    def attend(self, listening: Sequence[socket.socket]) -> None:
+        """Answer requests that come in on these sockets too, until :meth:`leave`; only while the service runs."""
+        if self._transfers is None or self._stopping:
+            return
+        for sock in listening:
             reader = Reader(sock.fileno(), partial(self._requests_ready, sock, sockets.is_wildcard(sock)))
-            self._readers.append(reader)
+            self._readers[sock] = reader
             self._reactor.addReader(reader)
+
+    def leave(self, listening: Sequence[socket.socket]) -> None:
+        """Leave these sockets to others."""
+        for sock in listening:
+            reader = self._readers.pop(sock, None)
+            if reader is not None:
+                self._reactor.removeReader(reader)
 
     async def stop(self, seconds: float = 5.0) -> None:
         """Take no more requests, let transfers finish for at most ``seconds``, then end them."""
@@ -127,9 +153,7 @@ class TftpService:
             await self._drained
             if timer.active():
                 timer.cancel()
-        for reader in self._readers:
-            self._reactor.removeReader(reader)
-        self._readers = []
+        self.leave(tuple(self._readers))
         self._close_listening()
         self._transfers.close()
         self._transfers = None

@@ -31,10 +31,11 @@ def _widen(sock: socket.socket) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
 
 
-def listening(text: str) -> socket.socket:
+def listening(text: str, *, shared: bool = False) -> socket.socket:
     """Return a bound, non-blocking socket that tells the address each datagram was sent to.
 
     :param text: ``address:port``; an IPv6 address in brackets.
+    :param shared: let others be bound to the same address; each client's datagrams reach always the same one.
     :raises StartProblem: when the address cannot be listened on.
     """
     family, host, port = split_address(text)
@@ -46,6 +47,8 @@ def listening(text: str) -> socket.socket:
         else:
             sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
         _widen(sock)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind((host, port))
     except OSError as error:
         sock.close()

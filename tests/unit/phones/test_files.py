@@ -112,6 +112,9 @@ class Contact:
             raise self.error
         return Seen(self.device)
 
+    def seen_again(self, device_id: str, ip: str | None) -> None:
+        raise AssertionError("nothing is remembered here")
+
 
 class Fetched:
     def __init__(self) -> None:

@@ -15,8 +15,15 @@ from provisiond.identification.values import PhoneRequest
 from provisiond.paths import UnsafeName, normalized_name
 from provisiond.phones.access import client_address
 from provisiond.phones.content import Content
-from provisiond.phones.http import PhoneFilesResource, PhoneSite, byte_range, name_of
+from provisiond.phones.http import PhoneFilesResource, PhoneSite
+from provisiond.phones.journal import PhoneEvent
 from provisiond.phones.pipeline import Answer
+from provisiond.phones.plain_requests import name_of
+from provisiond.phones.remembered import Kept
+from provisiond.phones.replies import byte_range
+from provisiond.phones.service import PhoneService
+
+EVENT = PhoneEvent(0.0, "http", "GET", "", "", None, None, None, "served", "", 0, 0.0)
 
 
 class Threads:
@@ -43,7 +50,8 @@ class FakePipeline:
     async def answer(self, request: PhoneRequest, name: str, key: object = None) -> Answer:
         self.asked.append((request, name))
         if normalized_name(name) == self.name:
-            return Answer(outcome=self.outcome, content=self.content)
+            kept = None if self.content is None else Kept(EVENT, self.content)
+            return Answer(outcome=self.outcome, content=self.content, kept=kept)
         return Answer(outcome="not-found")
 
 
@@ -52,17 +60,34 @@ RENDERED = Content(
 )
 
 
-def ask(request: bytes, pipeline: FakePipeline | None = None, proxies: int = 0) -> tuple[bytes, bytes]:
-    """Return head and body of the answer to the bytes of one request."""
-    reactor = MemoryReactorClock()
-    resource = PhoneFilesResource(pipeline or FakePipeline("a.xml", RENDERED), Threads(), trusted_proxies=proxies)  # type: ignore[arg-type]
-    protocol: Any = PhoneSite(resource, reactor).buildProtocol(None)
-    transport = StringTransport()
-    protocol.makeConnection(transport)
-    protocol.dataReceived(request)
-    head, _, body = transport.value().partition(b"\r\n\r\n")
-    transport.loseConnection()
-    return head, body
+Ask = Callable[..., tuple[bytes, bytes]]
+
+
+def complete(pipeline: Any, reactor: Any, proxies: int) -> Any:
+    """Return a connection to twisted.web."""
+    resource = PhoneFilesResource(pipeline, Threads(), trusted_proxies=proxies)
+    return PhoneSite(resource, reactor).buildProtocol(None)
+
+
+def fast(pipeline: Any, reactor: Any, proxies: int) -> Any:
+    """Return a connection that answers plain requests itself."""
+    return PhoneService(pipeline, Threads(), reactor, trusted_proxies=proxies).buildProtocol(None)
+
+
+@pytest.fixture(params=[complete, fast])
+def ask(request: pytest.FixtureRequest) -> Ask:
+    """Return a function that gives head and body of the answer to the bytes of one request, by either adapter."""
+
+    def asked(sent: bytes, pipeline: FakePipeline | None = None, proxies: int = 0) -> tuple[bytes, bytes]:
+        protocol = request.param(pipeline or FakePipeline("a.xml", RENDERED), MemoryReactorClock(), proxies)
+        transport = StringTransport()
+        protocol.makeConnection(transport)
+        protocol.dataReceived(sent)
+        head, _, body = transport.value().partition(b"\r\n\r\n")
+        transport.loseConnection()
+        return head, body
+
+    return asked
 
 
 def get(path: str, *headers: str, method: str = "GET") -> bytes:
@@ -71,7 +96,7 @@ def get(path: str, *headers: str, method: str = "GET") -> bytes:
 
 
 class TestAnswers:
-    def test_a_file(self) -> None:
+    def test_a_file(self, ask: Ask) -> None:
         head, body = ask(get("/a.xml"))
         assert head.startswith(b"HTTP/1.1 200 OK")
         assert body == b"0123456789"
@@ -79,17 +104,17 @@ class TestAnswers:
             assert line.lower() in head.lower()
         assert b"server:" not in head.lower()
 
-    def test_head_has_the_same_head_and_no_body(self) -> None:
+    def test_head_has_the_same_head_and_no_body(self, ask: Ask) -> None:
         head, body = ask(get("/a.xml", method="HEAD"))
         assert b"content-length: 10" in head.lower()
         assert body == b""
 
     @pytest.mark.parametrize("path", ["//a.xml", "/./a.xml", "/%61.xml", "/%2e/a.xml", "\\a.xml".replace("\\", "/")])
-    def test_spellings_of_phones(self, path: str) -> None:
+    def test_spellings_of_phones(self, ask: Ask, path: str) -> None:
         assert ask(get(path))[1] == b"0123456789"
 
     @pytest.mark.parametrize("path", ["/b.xml", "/a.xml/", "/", "/%ff", "/a%2fb", "/" + "x" * 3000])
-    def test_what_is_not_there_is_404(self, path: str) -> None:
+    def test_what_is_not_there_is_404(self, ask: Ask, path: str) -> None:
         head, body = ask(get(path))
         assert head.startswith(b"HTTP/1.1 404")
         assert body == b"file not found\n"
@@ -114,23 +139,23 @@ class TestAnswers:
             ('Range: bytes=0-0\r\nIf-Range: "old"', 200, b"0123456789"),
         ],
     )
-    def test_conditions_and_ranges(self, header: str, status: int, expected: bytes) -> None:
+    def test_conditions_and_ranges(self, ask: Ask, header: str, status: int, expected: bytes) -> None:
         head, body = ask(get("/a.xml", header))
         assert head.startswith(f"HTTP/1.1 {status} ".encode())
         assert body == expected
 
-    def test_uploads_are_refused_at_once(self) -> None:
+    def test_uploads_are_refused_at_once(self, ask: Ask) -> None:
         head, _ = ask(b"PUT /a.xml HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
         assert head.startswith(b"HTTP/1.1 405")
         assert b"allow: get, head" in head.lower()
 
-    def test_refusals_and_errors(self) -> None:
+    def test_refusals_and_errors(self, ask: Ask) -> None:
         assert ask(get("/a.xml"), FakePipeline("a.xml", None, "refused"))[0].startswith(b"HTTP/1.1 403")
         head, _ = ask(get("/a.xml"), FakePipeline("a.xml", None, "error"))
         assert head.startswith(b"HTTP/1.1 503")
         assert b"retry-after: 5" in head.lower()
 
-    def test_a_file_on_disk_is_read_in_pieces(self, tmp_path: Path) -> None:
+    def test_a_file_on_disk_is_read_in_pieces(self, ask: Ask, tmp_path: Path) -> None:
         path = tmp_path / "firmware.bin"
         path.write_bytes(bytes(range(256)) * 4000)
         size = path.stat().st_size
@@ -141,12 +166,12 @@ class TestAnswers:
         assert ask(get("/a.bin"), pipeline)[1] == path.read_bytes()
         assert ask(get("/a.bin", "Range: bytes=300000-600000"), pipeline)[1] == path.read_bytes()[300000:600001]
 
-    def test_two_requests_on_one_connection(self) -> None:
+    def test_two_requests_on_one_connection(self, ask: Ask) -> None:
         head, rest = ask(get("/a.xml") + get("/b.xml"))
         assert head.startswith(b"HTTP/1.1 200")
         assert b"HTTP/1.1 404" in rest
 
-    def test_the_request_is_handed_on_as_it_was_sent(self) -> None:
+    def test_the_request_is_handed_on_as_it_was_sent(self, ask: Ask) -> None:
         pipeline = FakePipeline("x", None)
         ask(
             get("/d//%41.cfg?mac=00%3A11&b=1+2", "User-Agent: Phone\xe9", "X-Forwarded-For: 9.9.9.9, 10.0.0.7"),

@@ -15,7 +15,7 @@ from provisiond.phones.access import Access
 from provisiond.phones.files import PhoneFiles
 from provisiond.phones.journal import Journal
 from provisiond.phones.pipeline import Answer, Pipeline
-from provisiond.phones.remembered import LIFETIME, MAX_ANSWERS, Remembered
+from provisiond.phones.remembered import LIFETIME, MAX_ANSWERS, NOTED_SECONDS, Remembered
 
 MAC = "00085d000001"
 NAME = f"/Aastra/{MAC}.cfg"
@@ -47,6 +47,9 @@ class Phones:
     async def seen(self, request: PhoneRequest) -> Any:
         self.contacts += 1
         return await self.house.contact.seen(request)
+
+    def seen_again(self, device_id: str, ip: str | None) -> None:
+        self.house.contact.seen_again(device_id, ip)
 
     def static_root(self, plugin_id: str) -> Path:
         return self.root
@@ -95,13 +98,27 @@ def test_the_same_request_is_answered_without_looking_again_and_noted_each_time(
     assert phones.journal.overall()[0]._replace(time=0) == phones.journal.overall()[5]._replace(time=0)
 
 
-def test_once_a_second_the_phone_is_looked_at_again(phones: Phones) -> None:
+def test_after_a_while_the_phone_is_looked_at_again(phones: Phones) -> None:
     name = own_name(phones)
     phones.ask(name)
     looked = phones.contacts
     phones.world.clock.advance(LIFETIME)
     phones.ask(name)
     assert phones.contacts == looked + 1
+
+
+def test_once_a_second_it_is_noted_that_the_phone_was_seen(phones: Phones) -> None:
+    name = own_name(phones)
+    phones.ask(name)
+    device = next(iter(phones.house.directory.by_mac("00:08:5d:00:00:01")))
+    seen = phones.house.event_log.newest
+    for _ in range(3):
+        phones.world.clock.advance(NOTED_SECONDS)
+        for _ in range(5):
+            phones.ask(name)
+    assert phones.house.event_log.newest == seen + 3
+    assert phones.house.sightings.last_seen(device.id) == phones.world.clock.seconds()
+    assert run(phones.house.fetches.of(device.id))[name].at == phones.world.clock.seconds()
 
 
 def test_after_a_change_the_very_next_answer_is_the_new_one(phones: Phones) -> None:

@@ -1,0 +1,133 @@
+"""What is asked of a server, and what came of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from bench.house import PATTERN, House
+from bench.programs import LOAD_CPU, Missing, Peer, cpu_seconds, on_cpu, program, tftp_load_generator
+
+_SCALE = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
+
+
+class Target(Protocol):
+    """A running server."""
+
+    @property
+    def pid(self) -> int: ...
+    def port_of(self, kind: str) -> int: ...
+
+
+class OurTarget:
+    """Our server."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._house.server.pid
+
+    def port_of(self, kind: str) -> int:
+        """Return its port."""
+        return self._house.http if kind == "http" else self._house.tftp
+
+
+class PeerTarget:
+    """Somebody else's server."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._peer.pid
+
+    def port_of(self, kind: str) -> int:
+        """Return its port."""
+        return self._peer.port
+
+
+def tftp(
+    target: Target,
+    *,
+    clients: int,
+    total: int,
+    seconds: float,
+    file: str = PATTERN,
+    verify: Path | None = None,
+    **more: object,
+) -> dict[str, Any]:
+    """Run TFTP clients; return ``figure`` (transfers a second), ``megabytes``, ``cpu_us``, ``p99_ms``, ``failed``."""
+    options = [f"{name}={value}" for name, value in more.items() if value]
+    if verify is not None:
+        options.append(f"verify={verify}")
+    command = [tftp_load_generator(), str(target.port_of("tftp")), file, str(clients), str(total), str(seconds)]
+    before = cpu_seconds(target.pid)
+    done = subprocess.run(
+        [*command, *options],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=seconds + 60,
+        preexec_fn=on_cpu(LOAD_CPU),
+    )
+    used = cpu_seconds(target.pid) - before
+    result: dict[str, Any] = json.loads(done.stdout)
+    result["figure"] = result["per_second"]
+    result["megabytes"] = result["megabytes_per_second"]
+    if result["ok"]:
+        result["cpu_us"] = used / result["ok"] * 1e6
+    if result["megabytes"]:
+        result["cpu_ms_per_megabyte"] = used * 1e3 / (result["megabytes"] * result["seconds"])
+    # What was under way when the time was over is neither lost nor wrong.
+    result["failed"] += result["wrong"]
+    return result
+
+
+def http(target: Target, *, connections: int, seconds: float, path: str, headers: Sequence[str] = ()) -> dict[str, Any]:
+    """Run wrk; return ``figure`` (requests a second), ``megabytes``, ``cpu_us``, ``p99_ms``, ``failed``."""
+    sent = [part for header in headers for part in ("-H", header)]
+    url = f"http://127.0.0.1:{target.port_of('http')}/{path}"
+    command = [
+        program("wrk"),
+        "-t1",
+        f"-c{connections}",
+        f"-d{seconds:g}s",
+        "--timeout",
+        "20s",
+        "--latency",
+        *sent,
+        url,
+    ]
+    before = cpu_seconds(target.pid)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, timeout=seconds + 60, preexec_fn=on_cpu(LOAD_CPU)
+    )
+    used = cpu_seconds(target.pid) - before
+    return {**_wrk_figures(done.stdout, used), "seconds": seconds}
+
+
+def _wrk_figures(text: str, used: float) -> dict[str, Any]:
+    found = re.search(r"(\d+) requests in ([\d.]+)(\w+),", text)
+    latency = re.search(r"99%\s+([\d.]+)(us|ms|s|m)\b", text)
+    moved = re.search(r"Transfer/sec:\s+([\d.]+)([KMG]?B)", text)
+    if found is None or latency is None or moved is None:
+        raise Missing(f"wrk said something else:\n{text}")
+    requests = int(found[1])
+    errors = sum(int(number) for number in re.findall(r"(?:connect|read|write|timeout|responses:) (\d+)", text))
+    return {
+        "ok": requests,
+        "figure": requests / (float(found[2]) * _SCALE[found[3]] / 1e3),
+        "megabytes": float(moved[1]) * {"B": 1e-6, "KB": 1.024e-3, "MB": 1.048576, "GB": 1073.74}[moved[2]],
+        "cpu_us": used / max(1, requests) * 1e6,
+        "p99_ms": float(latency[1]) * _SCALE[latency[2]],
+        "failed": errors,
+    }

@@ -1,0 +1,119 @@
+"""Programs that the bench needs: load generators, and the peers that are installed here."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bench.server import ROOT, free_port
+
+BUILD = ROOT / "build" / "bench"
+SERVER_CPU, LOAD_CPU = 0, 1
+
+
+class Missing(Exception):
+    """A program is not installed; what needs it is left out."""
+
+
+def program(name: str) -> str:
+    """Return the path of an installed program.
+
+    :raises Missing: when it is not installed.
+    """
+    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    if found is None:
+        raise Missing(f"{name} is not installed")
+    return found
+
+
+def tftp_load_generator() -> str:
+    """Return the compiled load generator.
+
+    :raises Missing: when there is no C compiler.
+    """
+    target, source = BUILD / "tftpload", Path(__file__).with_name("tftpload.c")
+    if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+        BUILD.mkdir(parents=True, exist_ok=True)
+        subprocess.run([program("cc"), "-O2", "-o", str(target), str(source)], check=True)
+    return str(target)
+
+
+def on_cpu(cpu: int) -> Callable[[], None] | None:
+    """Return what pins a child process to one processor, or None when there are not two."""
+    cpus = sorted(os.sched_getaffinity(0))
+    if len(cpus) < 2:
+        return None
+    return lambda: os.sched_setaffinity(0, {cpus[cpu]})
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time that a process and its children have used so far, those that have ended included."""
+    ticks, waiting = 0, [pid]
+    while waiting:
+        each = waiting.pop()
+        try:
+            fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+            for task in Path(f"/proc/{each}/task").iterdir():
+                waiting.extend(int(child) for child in (task / "children").read_text().split())
+        except OSError:
+            continue
+        ticks += sum(int(value) for value in fields[11:15])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+class Peer:
+    """A server of somebody else, on loopback, that gives the files of a directory.
+
+    :param command: makes its command line from a directory and a port.
+    :param port: the one it insists on, or 0 for any.
+    """
+
+    def __init__(self, name: str, kind: str, command: Callable[[Path, int], Sequence[str]], *, port: int = 0) -> None:
+        self.name = name
+        self.kind = kind
+        self._command = command
+        self._wanted = port
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = 0
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self, files: Path) -> None:
+        """Start it.
+
+        :raises Missing: when it is not installed, or does not start here.
+        """
+        kind = socket.SOCK_STREAM if self.kind == "http" else socket.SOCK_DGRAM
+        self.port = self._wanted or free_port(kind)
+        command = self._command(files, self.port)
+        self._process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, preexec_fn=on_cpu(0)
+        )
+        deadline = time.monotonic() + 15
+        while not self._is_listening(kind):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise Missing(f"{self.name} does not start here")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """End it and its children."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def _is_listening(self, kind: int) -> bool:
+        table = Path("/proc/net/tcp" if kind == socket.SOCK_STREAM else "/proc/net/udp").read_text()
+        return any(line.split()[1].endswith(f":{self.port:04X}") for line in table.splitlines()[1:])

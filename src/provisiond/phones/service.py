@@ -1,0 +1,126 @@
+"""The HTTP service for phones: its connections, their deadlines, and what it does when there is too much to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from twisted.internet.protocol import Factory
+
+from provisiond.phones.connections import PhoneConnection
+from provisiond.phones.file_sending import FileSending
+from provisiond.phones.http import PhoneFilesResource, PhoneSite
+from provisiond.phones.pipeline import Answering
+from provisiond.phones.small_files import SmallFiles
+from provisiond.phones.wires import DateLine
+from provisiond.provisioning.ports import Clock, Threads
+
+SWEEP_SECONDS: Final = 1.0
+MAX_CONNECTIONS: Final = 10_000
+MAX_WAITING: Final = 2_000
+
+
+class PhoneService(Factory):
+    """Makes connections that answer plain requests themselves and leave the others to twisted.web.
+
+    :param trusted_proxies: how many proxies stand in front.
+    :param max_connections: open at a time; one more is told 503 and closed.
+    :param max_waiting: requests that wait for a file to be made; meanwhile other requests that nobody has just asked
+        are told 503, to come again.
+    :param is_key: tells whether a text is a tenant's provisioning key, which a path may begin with.
+    :param refused: told the reason of each such refusal: ``connections`` or ``busy``.
+    """
+
+    noisy = False
+
+    def __init__(
+        self,
+        pipeline: Answering,
+        threads: Threads,
+        clock: Clock,
+        *,
+        trusted_proxies: int = 0,
+        max_connections: int = MAX_CONNECTIONS,
+        max_waiting: int = MAX_WAITING,
+        is_key: Callable[[str], bool] = lambda text: False,
+        refused: Callable[[str], None] = lambda reason: None,
+    ) -> None:
+        self.pipeline = pipeline
+        self.small_files = SmallFiles(threads)
+        self.file_sending = FileSending(threads)
+        self.dates = DateLine(clock.seconds)
+        self.trusted_proxies = trusted_proxies
+        self.waiting = 0
+        self.stopping = False
+        self._clock = clock
+        self._max_connections = max_connections
+        self._max_waiting = max_waiting
+        self._tell_refused = refused
+        self._connections: set[PhoneConnection] = set()
+        self.is_key = is_key
+        self._resource = PhoneFilesResource(pipeline, threads, trusted_proxies=trusted_proxies, is_key=is_key)
+        self._site: Any = PhoneSite(self._resource, clock)
+        self._sweep: Any = None
+
+    @property
+    def connections(self) -> int:
+        """Connections that are open now."""
+        return len(self._connections)
+
+    def buildProtocol(self, addr: Any) -> PhoneConnection:  # noqa: N802
+        """Return a connection."""
+        return PhoneConnection(self)
+
+    def follow(self, trusted_proxies: int) -> None:
+        """Believe so many proxies from now on."""
+        self.trusted_proxies = self._resource.trusted_proxies = trusted_proxies
+
+    def stop(self) -> None:
+        """Close idle connections; the others end with the answer they wait for."""
+        self.stopping = True
+        for connection in tuple(self._connections):
+            connection.close_when_idle()
+
+    # For connections
+
+    def opened(self, connection: PhoneConnection) -> bool:
+        """Count a connection; False means that there are too many."""
+        self._connections.add(connection)
+        if self._sweep is None:
+            self._sweep = self._clock.callLater(SWEEP_SECONDS, self._swept)
+        if len(self._connections) <= self._max_connections:
+            return True
+        self._tell_refused("connections")
+        return False
+
+    def closed(self, connection: PhoneConnection) -> None:
+        """Forget a connection."""
+        self._connections.discard(connection)
+        if not self._connections and self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
+
+    def is_busy(self) -> bool:
+        """Tell whether another request would have to wait behind too many."""
+        if self.waiting < self._max_waiting:
+            return False
+        self._tell_refused("busy")
+        return True
+
+    def complete_channel(self) -> Any:
+        """Return twisted.web's end of a connection."""
+        return self._site.buildProtocol(None)
+
+    def seconds(self) -> float:
+        """Return seconds of the clock that deadlines are told by."""
+        return self._clock.seconds()
+
+    def soon(self, call: Callable[[], None]) -> None:
+        """Call when the others have had their turn."""
+        self._clock.callLater(0, call)
+
+    def _swept(self) -> None:
+        self._sweep = self._clock.callLater(SWEEP_SECONDS, self._swept)
+        now = self._clock.seconds()
+        for connection in [each for each in self._connections if each.deadline <= now]:
+            connection.expired()

@@ -1,0 +1,171 @@
+"""A front's end of the link: the pipeline of another process, with a memory of the last moment."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Hashable
+from typing import Any, Final, cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
+
+from provisiond.errors import Unavailable
+from provisiond.identification.values import PhoneRequest
+from provisiond.model.device import Device
+from provisiond.phones.content import Content
+from provisiond.phones.pipeline import Answer
+from provisiond.phones.remembered import Kept, Remembered
+from provisiond.phones.sharing.messages import message, packed_request, parsed, unpacked_answer, unpacked_content
+from provisiond.phones.sharing.stamps import SharedStamp
+from provisiond.plugins.messages import Frames
+from provisiond.provisioning.ports import Clock
+from provisiond.tftp.source import TransferResult
+
+log = Logger()
+TELL_SECONDS: Final = 0.5
+MAX_TRANSFERS: Final = 20_000
+
+
+class DistantPipeline(Protocol):
+    """Answers phones with what the owner says; used in the place of ``pipeline.Pipeline``.
+
+    What was answered a moment ago is answered again without asking, as long as the shared stamp says that nothing has
+    changed. Twice a second the owner is told what was answered so.
+
+    :param begin: called with the owner's first message.
+    :param ended: called when the owner is gone.
+    """
+
+    def __init__(
+        self,
+        stamp: SharedStamp,
+        clock: Clock,
+        begin: Callable[[dict[str, Any]], None],
+        ended: Callable[[], None],
+        *,
+        now: Callable[[], float] = time.time,
+        tick: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._remembered = Remembered(stamp.read)
+        self._clock = clock
+        self._begin = begin
+        self._tell_end = ended
+        self._now = now
+        self._tick = tick
+        self._frames = Frames()
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, Deferred[tuple[dict[str, Any], bytes]]] = {}
+        self._repeated: dict[Kept, list[float]] = {}
+        self._transfers: list[tuple[str, int, float]] = []
+        self._refused: dict[tuple[str, str], int] = {}
+        self._planned: Any = None
+
+    # The pipeline, as adapters see it
+
+    def again(self, key: Hashable, protocol: str, method: str) -> Kept | None:
+        """Return the answer to a request that was just answered, if the same would be given now."""
+        started = self._tick()
+        kept = self._remembered.get(key, started)
+        if kept is None:
+            return None
+        figures = self._repeated.get(kept)
+        if figures is None:
+            figures = self._repeated[kept] = [0, 0.0]
+            self._plan()
+        figures[0] += 1
+        figures[1] += self._tick() - started
+        return kept
+
+    async def answer(self, request: PhoneRequest, name: str, key: Hashable = None) -> Answer:
+        """Return what a phone gets."""
+        header, body = await self._ask({"kind": "answer", "request": packed_request(request), "name": name})
+        answer = unpacked_answer(header, body)
+        if key is not None and answer.kept is not None and header["lasts"]:
+            self._remembered.put(key, answer.kept, header["stamp"], self._tick())
+        return answer
+
+    async def answer_of_plugin(self, request: PhoneRequest) -> Content | None:
+        """Return what the plugin itself answers to a request that carries a body; None when it answers none."""
+        header, body = await self._ask({"kind": "answer_of_plugin", "request": packed_request(request)})
+        return None if header.get("content") is None else unpacked_content(header["content"], body)
+
+    async def may_upload(self, request: PhoneRequest, name: str) -> Device | None:
+        """Return the device that may upload this file, or None."""
+        header, _ = await self._ask({"kind": "may_upload", "request": packed_request(request), "name": name})
+        return None if header.get("device") is None else Device({"id": header["device"]})
+
+    async def uploaded(self, device: Device, name: str, content: bytes) -> None:
+        """Keep what a device has uploaded."""
+        await self._ask({"kind": "uploaded", "device": device.id, "name": name}, content)
+
+    # What is told the owner later
+
+    def ended(self, result: TransferResult) -> None:
+        """Take note of the end of a TFTP transfer."""
+        if len(self._transfers) < MAX_TRANSFERS:
+            self._transfers.append((result.outcome, result.retransmissions, result.seconds))
+        self._plan()
+
+    def refused(self, protocol: str, reason: str) -> None:
+        """Take note of a refusal because of a bound."""
+        key = (protocol, reason)
+        self._refused[key] = self._refused.get(key, 0) + 1
+        self._plan()
+
+    def tell(self) -> None:
+        """Tell the owner what was noted."""
+        self._planned = None
+        repeated, self._repeated = self._repeated, {}
+        transfers, self._transfers = self._transfers, []
+        refused, self._refused = self._refused, {}
+        now = self._now()
+        events = [_row(kept, now, int(count), seconds) for kept, (count, seconds) in repeated.items()]
+        rows = [(protocol, reason, count) for (protocol, reason), count in refused.items()]
+        self._write({"kind": "noted", "events": events, "transfers": transfers, "refused": rows})
+
+    # Called by the transport
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        """Take the owner's messages."""
+        for payload in self._frames.feed(data):
+            header, body = parsed(payload)
+            if header.get("kind") == "begin":
+                self._begin(header)
+                self._write({"kind": "serving"})
+                continue
+            waiting = self._waiting.pop(header["id"], None)
+            if waiting is not None:
+                waiting.callback((header, body))
+
+    def connectionLost(self, reason: Any = connectionDone) -> None:  # noqa: N802
+        """End with the owner."""
+        if self._planned is not None:
+            self._planned.cancel()
+            self._planned = None
+        waiting, self._waiting = self._waiting, {}
+        for each in waiting.values():
+            each.errback(Unavailable("the server is stopping"))
+        self._tell_end()
+
+    # Inside
+
+    def _plan(self) -> None:
+        if self._planned is None:
+            self._planned = self._clock.callLater(TELL_SECONDS, self.tell)
+
+    async def _ask(self, header: dict[str, Any], body: bytes = b"") -> tuple[dict[str, Any], bytes]:
+        number = next(self._numbers)
+        answer: Deferred[tuple[dict[str, Any], bytes]] = Deferred()
+        self._waiting[number] = answer
+        self._write({**header, "id": number}, body)
+        return await answer
+
+    def _write(self, header: dict[str, Any], body: bytes = b"") -> None:
+        cast(Any, self.transport).write(message(header, body))
+
+
+def _row(kept: Kept, now: float, count: int, seconds: float) -> tuple[object, ...]:
+    content = kept.content
+    return (kept.event._replace(time=now), kept.name, content.kind, content.etag, count, seconds)

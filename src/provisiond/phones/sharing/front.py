@@ -1,0 +1,130 @@
+"""A front: a process that serves phones on sockets it was given, and knows nothing by itself."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.logger import Logger
+
+from provisiond.phones.service import PhoneService
+from provisiond.phones.sharing.distant import DistantPipeline
+from provisiond.phones.sharing.stamps import SharedStamp
+from provisiond.phones.tftp import TftpFiles
+from provisiond.provisioning.ports import Threads
+from provisiond.settings import Settings
+from provisiond.tftp.limits import Bounds
+from provisiond.tftp.options import Limits
+from provisiond.tftp.service import TftpService
+from provisiond.tftp.source import TransferResult
+
+log = Logger()
+MEBIBYTE = 1024 * 1024
+
+
+class FrontTftpFiles(TftpFiles):
+    """Content of the owner; ends of transfers are told to it."""
+
+    def __init__(self, distant: DistantPipeline) -> None:
+        super().__init__(distant, None)
+        self._distant = distant
+
+    def ended(self, result: TransferResult) -> None:
+        """Take note of the end of a transfer."""
+        self._distant.ended(result)
+
+
+class Front:
+    """Serves phones once the owner has told it how.
+
+    :param http: descriptor of the listening HTTP socket and its address family, or None.
+    :param tftp: descriptors of bound UDP sockets that nobody else reads from.
+    :param transfers: how many TFTP transfers at once are possible here, of those wanted.
+    :param ended: called when the owner is gone.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        threads: Threads,
+        stamp: SharedStamp,
+        *,
+        http: tuple[int, int] | None,
+        tftp: Sequence[int],
+        transfers: Any,
+        ended: Any,
+    ) -> None:
+        self._reactor = reactor
+        self._threads = threads
+        self._http_fd = http
+        self._tftp_fds = tuple(tftp)
+        self._transfers = transfers
+        self._port: Any = None
+        self._phones: PhoneService | None = None
+        self._tftp: TftpService | None = None
+        self.pipeline = DistantPipeline(stamp, reactor, self._begin, ended)
+
+    async def stop(self, seconds: float) -> None:
+        """Take no more requests, let transfers finish for at most so long, and tell the owner of them."""
+        if self._port is not None:
+            await self._port.stopListening()
+        if self._phones is not None:
+            self._phones.stop()
+        if self._tftp is not None:
+            await self._tftp.stop(seconds)
+            self.pipeline.tell()
+
+    def _begin(self, header: dict[str, Any]) -> None:
+        settings = Settings.model_validate(header["settings"])
+        if self._http_fd is not None:
+            self._phones = PhoneService(
+                self.pipeline,
+                self._threads,
+                self._reactor,
+                trusted_proxies=settings.http.trusted_proxies,
+                max_connections=settings.http.max_connections,
+                refused=lambda reason: self.pipeline.refused("http", reason),
+            )
+            fd, family = self._http_fd
+            self._port = self._reactor.adoptStreamPort(fd, socket.AddressFamily(family), self._phones)
+        service = tftp_service(
+            settings,
+            self._reactor,
+            FrontTftpFiles(self.pipeline),
+            self._threads,
+            transfers=self._transfers(settings.tftp.max_transfers, settings.http.max_connections),
+            refused=lambda reason: self.pipeline.refused("tftp", reason),
+        )
+        service.adopt([socket.socket(fileno=fd) for fd in self._tftp_fds])
+        service.start()
+        self._tftp = service
+        log.info("process {number} serves phones", number=header["number"])
+
+
+def tftp_service(
+    settings: Settings, reactor: Any, files: TftpFiles, threads: Threads, *, transfers: int, refused: Any
+) -> TftpService:
+    """Return the TFTP service that the settings describe.
+
+    :param transfers: at once.
+    :param refused: told the reason of each refusal because of a bound.
+    """
+    tftp = settings.tftp
+    return TftpService(
+        reactor,
+        tftp.listen,
+        files,
+        threads,
+        limits=Limits(block_size=tftp.max_block_size, window_size=tftp.max_window_size),
+        bounds=Bounds(
+            transfers=transfers,
+            transfers_per_peer=tftp.max_transfers_per_peer,
+            requests_per_second=tftp.requests_per_peer,
+            burst=5 * tftp.requests_per_peer,
+        ),
+        ports=tftp.port_range,
+        single_port=tftp.single_port,
+        image_memory=tftp.image_memory * MEBIBYTE,
+        refused=refused,
+    )

@@ -1,0 +1,53 @@
+"""The process of a front."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory
+
+from provisiond.descriptors import allowed_transfers
+from provisiond.phones.sharing.front import Front
+from provisiond.phones.sharing.fronts import FIRST_TFTP_FD, HTTP_FD, LINK_FD, STAMP_FD
+from provisiond.phones.sharing.stamps import SharedStamp
+from provisiond.provisioning.threads import ThreadRunner
+
+TRANSFER_SECONDS: Final = 5.0
+
+
+class FrontProcess:
+    """Serves phones in this process until the owner ends it or is gone.
+
+    :param family: address family of the HTTP socket that was given, or None.
+    :param sockets: how many UDP sockets were given.
+    """
+
+    def __init__(self, reactor: Any, family: int | None, sockets: int) -> None:
+        self._reactor = reactor
+        self._front = Front(
+            reactor,
+            ThreadRunner(reactor, reactor.getThreadPool()),
+            SharedStamp(STAMP_FD),
+            http=None if family is None else (HTTP_FD, family),
+            tftp=range(FIRST_TFTP_FD, FIRST_TFTP_FD + sockets),
+            transfers=allowed_transfers,
+            ended=self._ended,
+        )
+
+    def run(self) -> None:
+        """Serve."""
+        link = Factory.forProtocol(lambda: self._front.pipeline)
+        self._reactor.adoptStreamConnection(LINK_FD, socket.AF_UNIX, link)
+        os.close(LINK_FD)
+        self._reactor.addSystemEventTrigger("before", "shutdown", self._stop)
+        self._reactor.run()
+
+    def _stop(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._front.stop(TRANSFER_SECONDS))
+
+    def _ended(self) -> None:
+        if self._reactor.running:
+            self._reactor.stop()

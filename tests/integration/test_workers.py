@@ -1,0 +1,168 @@
+"""Several processes that serve phones: fresh files whichever answers, and kill -9 without losing anything."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from bench.phones import fetch_http, fetch_tftp
+from bench.programs import cpu_seconds
+from tests.support.servers import Running, build_repository, prepared
+
+SEP = "SEP001B54000005.cnf.xml"
+
+
+def fronts(house: Running) -> list[int]:
+    """Return the processes that serve phones beside the owner."""
+    children = Path(f"/proc/{house.server.pid}/task/{house.server.pid}/children").read_text().split()
+    return [int(each) for each in children if b"--front" in Path(f"/proc/{each}/cmdline").read_bytes()]
+
+
+def until(condition: Callable[[], object], seconds: float = 90) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def served(house: Running) -> int:
+    """Return how many processes have told that they serve phones, those before included."""
+    return house.server.log_text().count("serves phones")
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    directory = tmp_path_factory.mktemp("server")
+    server = prepared(directory, build_repository(directory))
+    document = yaml.safe_load(server.server.settings.read_text())
+    document["general"]["workers"] = 3
+    document["tftp"].update(requests_per_peer=0)
+    server.server.settings.write_text(yaml.safe_dump(document))
+    server.server.start()
+    try:
+        server.install("cisco-sccp-9.0.3")
+        assert until(lambda: served(server) == 2)
+        assert fetch_tftp(server.tftp, SEP, address="127.0.3.1") is not None
+        yield server
+    finally:
+        server.server.stop()
+
+
+def device_config(house: Running) -> str:
+    """Return the config of the phone, with one call manager."""
+    device = house.rest.get("/dev_mgr/devices?q=%7B%22mac%22:%2200:1b:54:00:00:05%22%7D")["devices"][0]
+    return str(device["config"])
+
+
+def put_call_manager(house: Running, config: str, address: str) -> None:
+    document = house.rest.get(f"/cfg_mgr/configs/{config}")["config"]
+    document["raw_config"] = {"protocol": "SCCP", "sccp_call_managers": {"1": {"ip": address}}}
+    house.rest.call("PUT", f"/cfg_mgr/configs/{config}", {"config": document})
+
+
+def test_every_process_answers(house: Running) -> None:
+    pids = fronts(house)
+    assert len(pids) == 2
+    before = {pid: cpu_seconds(pid) for pid in pids}
+
+    def all_have_worked() -> bool:
+        for _ in range(60):
+            assert fetch_tftp(house.tftp, SEP, address="127.0.3.1") is not None
+            assert fetch_http(house.http, f"/{SEP}", address="127.0.3.1") is not None
+        return all(cpu_seconds(pid) > before[pid] + 0.02 for pid in pids)
+
+    assert until(all_have_worked)
+
+
+def metrics(house: Running) -> bytes:
+    token = (house.server.state / "admin-token").read_text().strip()
+    command = ["curl", "-s", "-H", f"X-Auth-Token: {token}", f"http://127.0.0.1:{house.rest_port}/metrics"]
+    return subprocess.run(command, capture_output=True, check=True, timeout=30).stdout
+
+
+def test_what_fronts_answer_is_in_the_journal_and_the_metrics_of_the_owner(house: Running) -> None:
+    def count(text: bytes) -> float:
+        wanted = b'provisiond_phone_requests_total{outcome="served",protocol="http"}'
+        return float(next(line for line in text.splitlines() if line.startswith(wanted)).split()[-1])
+
+    assert fetch_http(house.http, f"/{SEP}", address="127.0.3.1") is not None
+    time_to_tell = until(lambda: b'outcome="served",protocol="http"' in metrics(house))
+    assert time_to_tell
+    before = count(metrics(house))
+    for _ in range(100):
+        assert fetch_http(house.http, f"/{SEP}", address="127.0.3.1") is not None
+    assert until(lambda: count(metrics(house)) >= before + 100)
+
+
+def test_after_an_answer_of_the_api_every_process_gives_the_new_file(house: Running) -> None:
+    config = device_config(house)
+    for number in range(1, 16):
+        address = f"192.0.2.{number}"
+        put_call_manager(house, config, address)
+        expected = f"<processNodeName>{address}</processNodeName>".encode()
+        # Each request comes from a port of its own, so another process may get it.
+        for _ in range(4):
+            over_tftp = fetch_tftp(house.tftp, SEP, address="127.0.3.1")
+            over_http = fetch_http(house.http, f"/{SEP}", address="127.0.3.1")
+            assert over_tftp is not None
+            assert expected in over_tftp
+            assert over_http == over_tftp
+
+
+def test_kill_9_in_a_loop_loses_nothing_that_was_acknowledged(house: Running) -> None:
+    config = device_config(house)
+    for number in range(1, 7):
+        assert until(lambda: len(fronts(house)) == 2)
+        began = served(house)
+        victims = fronts(house)
+        address = f"198.51.100.{number}"
+        put_call_manager(house, config, address)
+        for pid in victims:
+            os.kill(pid, signal.SIGKILL)
+        # Phones try again; requests that waited in a dead process' sockets are answered by its successor.
+        content = fetch_http(house.http, f"/{SEP}", address="127.0.3.1")
+        assert content is not None
+        assert address.encode() in content
+        assert until(lambda began=began, victims=victims: served(house) >= began + len(victims))  # type: ignore[misc]
+        content = fetch_tftp(house.tftp, SEP, address="127.0.3.1")
+        assert content is not None
+        assert address.encode() in content
+    assert until(lambda: len(fronts(house)) == 2)
+
+
+def test_a_waiting_request_survives_the_process_that_should_have_answered_it(house: Running) -> None:
+    pids = fronts(house)
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        clients = []
+        for _ in range(24):
+            client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            client.settimeout(60)
+            client.bind(("127.0.3.1", 0))
+            client.sendto(b"\0\1%s\0octet\0" % SEP.encode(), ("127.0.0.1", house.tftp))
+            clients.append(client)
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+    for client in clients:
+        with client:
+            assert client.recvfrom(600)[0][:4] == b"\0\3\0\1"
+
+
+def test_the_end_leaves_no_process(tmp_path: Path, house: Running) -> None:
+    assert until(lambda: len(fronts(house)) == 2)
+    pids = fronts(house)
+    assert house.server.stop() == 0
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    assert "Traceback" not in house.server.log_text()
+    house.server.start()

@@ -1,0 +1,385 @@
+"""Connections of phones: chunkings, pipelining, deadlines, limits, and what is left to twisted.web."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.python.failure import Failure
+
+from provisiond.identification.values import PhoneRequest
+from provisiond.phones import connections
+from provisiond.phones.content import Content
+from provisiond.phones.http import HEAD_SECONDS, PhoneFilesResource, PhoneSite
+from provisiond.phones.journal import PhoneEvent
+from provisiond.phones.pipeline import Answer
+from provisiond.phones.remembered import Kept
+from provisiond.phones.service import PhoneService
+
+EVENT = PhoneEvent(0.0, "http", "GET", "", "", None, None, None, "served", "", 0, 0.0)
+FILE = Content(size=5, etag='"e"', modified=9.0, content_type="text/plain", kind="rendered", data=b"hello")
+GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+class Threads:
+    async def run(self, work: Callable[..., Any], *args: Any) -> Any:
+        return work(*args)
+
+
+class Pipeline:
+    """Serves ``/a`` at once, ``/slow`` when a test says so, and remembers answers as long as it is told to."""
+
+    def __init__(self, *, remembers: bool = False) -> None:
+        self.remembers = remembers
+        self.kept: dict[Any, Kept] = {}
+        self.asked: list[str] = []
+        self.gates: list[Deferred[None]] = []
+
+    def again(self, key: Any, protocol: str, method: str) -> Kept | None:
+        return self.kept.get(key)
+
+    async def answer_of_plugin(self, request: PhoneRequest) -> None:
+        return None
+
+    async def may_upload(self, request: PhoneRequest, name: str) -> None:
+        return None
+
+    async def answer(self, request: PhoneRequest, name: str, key: Any = None) -> Answer:
+        self.asked.append(f"{request.method} {name} {request.user_agent}".strip())
+        if name == "/slow":
+            gate: Deferred[None] = Deferred()
+            self.gates.append(gate)
+            await gate
+        if name == "/broken":
+            raise ZeroDivisionError
+        if name not in ("/a", "/slow"):
+            return Answer(outcome="not-found")
+        kept = Kept(EVENT, FILE)
+        if self.remembers:
+            self.kept[key] = kept
+        return Answer(outcome="served", content=FILE, kept=kept)
+
+
+class Phone:
+    """A client on a fake connection."""
+
+    def __init__(self, pipeline: Pipeline | None = None, **limits: Any) -> None:
+        self.pipeline = pipeline or Pipeline()
+        self.clock: Any = MemoryReactorClock()
+        self.service = PhoneService(self.pipeline, Threads(), self.clock, **limits)  # type: ignore[arg-type]
+        self.connect()
+
+    def connect(self) -> None:
+        self.protocol = self.service.buildProtocol(None)
+        self.transport: Any = StringTransport()
+        self.protocol.makeConnection(self.transport)
+
+    def send(self, data: bytes) -> bytes:
+        """Send, and return what came back."""
+        self.transport.clear()
+        self.protocol.dataReceived(data)
+        return bytes(self.transport.value())
+
+    def lose(self) -> None:
+        self.protocol.connectionLost(Failure(ConnectionError()))
+
+
+def statuses(answer: bytes) -> list[bytes]:
+    return re.findall(rb"HTTP/1\.[01] (\d{3}) ", answer)
+
+
+def without_date(answer: bytes) -> bytes:
+    return re.sub(rb"\r\nDate: [^\r]*", b"", answer)
+
+
+def complete_answer(sent: bytes) -> bytes:
+    """Return what twisted.web answers."""
+    resource = PhoneFilesResource(Pipeline(), Threads(), trusted_proxies=0)  # type: ignore[arg-type]
+    protocol: Any = PhoneSite(resource, MemoryReactorClock()).buildProtocol(None)
+    transport: Any = StringTransport()
+    protocol.makeConnection(transport)
+    protocol.dataReceived(sent)
+    protocol.connectionLost(Failure(ConnectionError()))
+    return bytes(transport.value())
+
+
+def meaning(answer: bytes) -> tuple[list[bytes], bytes, list[bytes]]:
+    """Return statuses, the last body, and the headers that tell about the content, sorted."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    wanted = (b"content-", b"etag", b"last-mod", b"accept-r", b"allow", b"retry")
+    headers = sorted(line.lower() for line in head.split(b"\r\n") if line.lower().startswith(wanted))
+    return statuses(answer), body, headers
+
+
+REQUESTS = (
+    GET,
+    b"HEAD /a HTTP/1.1\r\n\r\n",
+    b"GET /a?mac=1 HTTP/1.1\r\nUser-Agent: P\xe9\r\n\r\n",
+    b'GET /a HTTP/1.1\r\nIf-None-Match: "e"\r\n\r\n',
+    b"GET /a HTTP/1.1\r\nRange: bytes=1-2\r\n\r\n",
+    b"GET /none HTTP/1.1\r\nX: y\r\n\r\n",
+)
+
+
+class TestChunks:
+    @settings(max_examples=60, deadline=None)
+    @given(st.lists(st.sampled_from(REQUESTS), min_size=1, max_size=6), st.data())
+    def test_any_chunking_gives_the_same_answers(self, requests: list[bytes], data: st.DataObject) -> None:
+        sent = b"".join(requests)
+        whole = Phone().send(sent)
+        phone, answers, position = Phone(), b"", 0
+        while position < len(sent):
+            size = data.draw(st.integers(1, 60))
+            answers += phone.send(sent[position : position + size])
+            position += size
+        assert without_date(answers) == without_date(whole)
+        assert len(statuses(whole)) == len(requests)
+
+    @settings(max_examples=150, deadline=None)
+    @given(
+        st.sampled_from(["GET", "HEAD", "get", "PUT", "DELETE", "G T"]),
+        st.sampled_from(
+            ["/a", "//a", "/%61", "/none", "a", "/a b", "/a\x7f", "http://h/a", "*", "/a?x=1&x", "/a#f", "/é"]
+        ),
+        st.sampled_from(["HTTP/1.1", "HTTP/1.0", "HTTP/2.0", "http/1.1", ""]),
+        st.lists(
+            st.sampled_from(
+                [
+                    "Host: x",
+                    "host:y",
+                    "Content-Length: 0",
+                    "Content-Length: 3",
+                    "Content-Length: +3",
+                    "Transfer-Encoding: chunked",
+                    "Transfer-Encoding: x",
+                    "Connection: close",
+                    "Connection: Keep-Alive",
+                    "Connection: upgrade",
+                    "Upgrade: h2c",
+                    "Range: bytes=1-3",
+                    "Range: bytes=9-",
+                    "If-None-Match: *",
+                    "X : y",
+                    " folded",
+                    "\tfolded",
+                    "no colon",
+                    ": empty",
+                    "X: a\x00b",
+                    "X: a\rb",
+                    "Expect: 100-continue",
+                ]
+            ),
+            max_size=4,
+        ),
+    )
+    def test_whatever_is_asked_it_means_the_same_as_to_twisted_web(
+        self, method: str, target: str, version: str, headers: list[str]
+    ) -> None:
+        sent = "\r\n".join([f"{method} {target} {version}", *headers, "", ""]).encode("utf-8") + b"abc"
+        phone = Phone()
+        assert meaning(phone.send(sent)) == meaning(complete_answer(sent))
+        phone.lose()
+
+    @settings(max_examples=300, deadline=None)
+    @given(st.lists(st.binary(max_size=40) | st.sampled_from([b"\r\n", b"\r\n\r\n", GET, b"GET /a"]), max_size=12))
+    def test_no_bytes_break_a_connection(self, chunks: list[bytes]) -> None:
+        phone = Phone()
+        for chunk in chunks:
+            phone.send(chunk)
+        phone.lose()
+        assert phone.service.connections == 0
+        assert not phone.clock.getDelayedCalls()
+
+
+class TestHandingOver:
+    @pytest.mark.parametrize(
+        "request_",
+        [
+            b"PUT /a HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc",
+            b"GET /a HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc",
+            b"GET /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+            b"GET /a HTTP/1.1\r\nX: " + b"y" * 5000 + b"\r\n\r\n",
+            b"GET /a HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+            b"OPTIONS * HTTP/1.1\r\n\r\n",
+        ],
+    )
+    def test_the_bytes_behind_it_are_not_lost(self, request_: bytes) -> None:
+        phone = Phone()
+        first = phone.send(GET + request_ + GET)
+        assert len(statuses(first)) == 3
+        assert statuses(first)[0] == statuses(first)[2] == b"200"
+        assert statuses(phone.send(GET)) == [b"200"]
+        phone.lose()
+
+    def test_a_slow_sender_is_cut_off_there_too(self) -> None:
+        phone = Phone()
+        phone.send(b"PUT /a HTTP/1.1\r\n")
+        for _ in range(int(HEAD_SECONDS)):
+            assert not phone.transport.disconnecting
+            phone.send(b"X: y\r\n")
+            phone.clock.advance(1)
+        phone.clock.advance(1)
+        assert phone.transport.disconnecting
+        phone.lose()
+        assert not phone.clock.getDelayedCalls()
+
+
+class TestPipelining:
+    def test_many_requests_at_once_are_answered_in_their_order_and_in_turns(self) -> None:
+        phone = Phone()
+        answers = phone.send(b"".join(b"GET /a?%d HTTP/1.1\r\nUser-Agent: %d\r\n\r\n" % (n, n) for n in range(100)))
+        assert len(statuses(answers)) == connections.REQUESTS_PER_TURN
+        for _ in range(20):
+            phone.clock.advance(0)
+        assert phone.pipeline.asked == [f"GET /a {number}" for number in range(100)]
+        assert len(statuses(phone.transport.value())) == 100
+
+    def test_what_waits_holds_up_what_follows(self) -> None:
+        phone = Phone()
+        assert phone.send(b"GET /slow HTTP/1.1\r\n\r\n" + GET) == b""
+        assert phone.service.waiting == 1
+        phone.pipeline.gates[0].callback(None)
+        assert statuses(phone.transport.value()) == [b"200", b"200"]
+        assert phone.service.waiting == 0
+
+    def test_a_client_that_does_not_read_is_not_answered_further_and_cut_off_in_the_end(self) -> None:
+        phone = Phone()
+        phone.protocol.pauseProducing()
+        assert phone.send(GET) == b""
+        phone.protocol.resumeProducing()
+        assert statuses(phone.transport.value()) == [b"200"]
+        phone.protocol.pauseProducing()
+        phone.clock.pump([1] * (int(connections.STALL_SECONDS) + 1))
+        assert phone.transport.disconnected or phone.transport.disconnecting
+
+    def test_who_sends_without_end_is_not_read_further(self) -> None:
+        phone = Phone()
+        phone.send(b"GET /slow HTTP/1.1\r\n\r\n")
+        large = b"GET /a HTTP/1.1\r\nX: " + b"y" * 3000 + b"\r\n\r\n"
+        phone.send(large * (connections.MAX_BUFFER // len(large) + 1))
+        assert phone.transport.producerState == "paused"
+        phone.pipeline.gates[0].callback(None)
+        phone.clock.pump([0] * 500)
+        assert phone.transport.producerState == "producing"
+
+    def test_a_client_that_is_gone_gets_nothing(self) -> None:
+        phone = Phone()
+        phone.send(b"GET /slow HTTP/1.1\r\n\r\n")
+        phone.lose()
+        phone.pipeline.gates[0].callback(None)
+        assert phone.transport.value() == b""
+        assert (phone.service.waiting, phone.service.connections) == (0, 0)
+
+
+class TestEnds:
+    @pytest.mark.parametrize("request_", [b"GET /a HTTP/1.0\r\n\r\n", b"GET /a HTTP/1.1\r\nConnection: close\r\n\r\n"])
+    def test_who_wants_an_end_gets_one(self, request_: bytes) -> None:
+        phone = Phone(Pipeline(remembers=True))
+        for _ in range(2):
+            answer = phone.send(request_ + GET)
+            assert statuses(answer) == [b"200"]
+            assert b"Connection: close" in answer
+            assert phone.transport.disconnecting
+            phone.connect()
+
+    def test_a_connection_ends_after_so_many_requests(self) -> None:
+        phone = Phone(Pipeline(remembers=True))
+        for _ in range(connections.REQUESTS_PER_CONNECTION - 1):
+            assert b"Connection: close" not in phone.send(GET)
+        assert b"Connection: close" in phone.send(GET)
+        phone.connect()
+        assert b"Connection: close" not in phone.send(GET)
+        assert len(phone.pipeline.asked) == 1
+
+    def test_an_idle_connection_is_closed(self) -> None:
+        phone = Phone()
+        phone.send(GET)
+        phone.clock.pump([1] * int(connections.IDLE_SECONDS - 1))
+        assert not phone.transport.disconnecting
+        phone.clock.pump([1] * 2)
+        assert phone.transport.disconnecting
+
+    def test_a_head_that_comes_byte_by_byte_does_not_come_for_ever(self) -> None:
+        phone = Phone()
+        phone.send(b"GET /a HTTP/1.1\r\nX: ")
+        for _ in range(int(connections.HEAD_SECONDS) - 1):
+            assert phone.send(b"y") == b""
+            phone.clock.advance(1)
+        phone.clock.advance(1)
+        assert statuses(phone.transport.value()) == [b"408"]
+        assert phone.transport.disconnecting
+
+    def test_an_answer_may_take_its_time(self) -> None:
+        phone = Phone()
+        phone.send(b"GET /slow HTTP/1.1\r\n\r\n")
+        phone.clock.pump([10] * 60)
+        phone.pipeline.gates[0].callback(None)
+        assert statuses(phone.transport.value()) == [b"200"]
+
+    def test_an_error_ends_the_connection_and_nothing_else(self) -> None:
+        phone = Phone()
+        assert phone.send(b"GET /broken HTTP/1.1\r\n\r\n") == b""
+        assert phone.transport.disconnecting
+        phone.connect()
+        assert statuses(phone.send(GET)) == [b"200"]
+
+    def test_the_end_of_the_server_closes_what_is_idle_and_lets_the_others_finish(self) -> None:
+        phone = Phone()
+        idle = phone.transport
+        phone.connect()
+        phone.send(b"GET /slow HTTP/1.1\r\n\r\n")
+        phone.service.stop()
+        assert idle.disconnecting
+        assert not phone.transport.disconnecting
+        phone.pipeline.gates[0].callback(None)
+        assert phone.transport.disconnecting
+
+
+class TestOverload:
+    def test_one_connection_too_many_is_told_so(self) -> None:
+        reasons: list[str] = []
+        phone = Phone(max_connections=1, refused=reasons.append)
+        first = phone.transport
+        phone.connect()
+        assert statuses(phone.transport.value()) == [b"503"]
+        assert b"Retry-After: 5" in phone.transport.value()
+        assert phone.transport.disconnecting
+        assert phone.send(GET) == b""
+        assert not first.disconnecting
+        phone.lose()
+        assert phone.service.connections == 1
+        assert reasons == ["connections"]
+
+    def test_who_would_wait_behind_too_many_is_told_to_come_again(self) -> None:
+        reasons: list[str] = []
+        pipeline = Pipeline(remembers=True)
+        phone = Phone(pipeline, max_waiting=1, refused=reasons.append)
+        phone.send(GET)
+        phone.connect()
+        phone.send(b"GET /slow HTTP/1.1\r\n\r\n")
+        phone.connect()
+        answer = phone.send(b"GET /a?other HTTP/1.1\r\n\r\n")
+        assert statuses(answer) == [b"503"]
+        assert b"Retry-After: 5" in answer
+        assert statuses(phone.send(GET)) == [b"200"]
+        pipeline.gates[0].callback(None)
+        assert statuses(phone.send(b"GET /a?other HTTP/1.1\r\n\r\n")) == [b"200"]
+        assert reasons == ["busy"]
+
+
+def test_an_answer_is_made_once_and_sent_again_with_its_own_date() -> None:
+    phone = Phone(Pipeline(remembers=True))
+    first = phone.send(GET)
+    phone.clock.advance(5)
+    second = phone.send(GET)
+    assert without_date(first) == without_date(second)
+    assert first != second
+    assert len(phone.pipeline.asked) == 1
+    assert statuses(phone.send(GET.replace(b"GET", b"HEAD"))) == [b"200"]
+    assert len(phone.pipeline.asked) == 2
