@@ -22,7 +22,7 @@ from bench.house import PATTERN, House
 from bench.loads import OurTarget, PeerTarget, Target, http, tftp
 from bench.peers import http_peers, tftp_peers
 from bench.programs import BUILD, Missing, Peer
-from bench.storm import storm
+from bench.storm import Played, storm
 from bench.table import OURS, Case, markdown
 
 BIG = "big.bin"
@@ -40,6 +40,7 @@ class Sizes:
     connections: tuple[int, ...] = (1, 64, 512)
     storm_phones: int = 2000
     storm_seconds: float = 12.0
+    only: str = ""
     devices: int = 100_000
     plugins: int = 110
 
@@ -75,7 +76,8 @@ class Bench:
         self, kind: str, peers: list[Peer], house: House, cases: list[tuple[Case, Callable[[Target], Any]]]
     ) -> None:
         """Measure all cases on all servers in turn, round by round; only one server runs besides ours at a time."""
-        for number in range(self.sizes.rounds):
+        cases = [(case, load) for case, load in cases if self.sizes.only in case.name]
+        for number in range(self.sizes.rounds if cases else 0):
             self.say(f"{kind}, round {number + 1} of {self.sizes.rounds}")
             self._measure(OURS, OurTarget(house), cases)
             for peer in peers:
@@ -192,7 +194,7 @@ def prepare(bench: Bench, house: House) -> None:
 
 def crowd(bench: Bench) -> None:
     """Measure the same with a hundred thousand devices and more than a hundred plugins."""
-    if not bench.sizes.devices:
+    if not bench.sizes.devices or bench.sizes.only:
         return
     case = Case(f"TFTP small, 50 clients, {bench.sizes.devices:,} devices, {bench.sizes.plugins} plugins", "/s")
     with tempfile.TemporaryDirectory(prefix="provisiond-bench-") as name:
@@ -254,9 +256,12 @@ def run(sizes: Sizes) -> tuple[Bench, list[str]]:
             prepare(bench, house)
             bench.compare("TFTP", tftp_peers() if sizes.rounds > 1 else [], house, tftp_cases(bench))
             bench.compare("HTTP", http_peers() if sizes.rounds > 1 else [], house, http_cases(bench))
-            played = storm(house, phones=sizes.storm_phones, seconds=sizes.storm_seconds)
-            bench.notes.append(str(played))
-            bench.say(str(played))
+            played = (
+                Played(0, 0) if sizes.only else storm(house, phones=sizes.storm_phones, seconds=sizes.storm_seconds)
+            )
+            if played.phones:
+                bench.notes.append(str(played))
+                bench.say(str(played))
             log = house.server.log_text()
         finally:
             house.stop()
@@ -280,8 +285,9 @@ def main() -> int:
     parser.add_argument("--smoke", action="store_true", help="one minute; fails on errors and lost transfers only")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.5, help="of each measurement")
+    parser.add_argument("--only", default="", help="part of the names of the cases that are measured")
     chosen = parser.parse_args()
-    sizes = SMOKE if chosen.smoke else Sizes(rounds=chosen.rounds, seconds=chosen.seconds)
+    sizes = SMOKE if chosen.smoke else Sizes(rounds=chosen.rounds, seconds=chosen.seconds, only=chosen.only)
     began = time.monotonic()
     bench, problems = run(sizes)
     text = "\n".join([markdown(bench.cases), "", *(f"- {note}" for note in bench.notes), "", machine()])
