@@ -100,7 +100,7 @@ def http(target: Target, *, connections: int, seconds: float, path: str, headers
         program("wrk"),
         "-t1",
         f"-c{connections}",
-        f"-d{seconds:g}s",
+        f"-d{max(1, round(seconds))}s",
         "--timeout",
         "20s",
         "--latency",

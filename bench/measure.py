@@ -9,6 +9,7 @@ import os
 import platform
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -97,7 +98,7 @@ class Bench:
         for case, load in cases:
             try:
                 row = load(target)
-            except (Missing, OSError, ValueError) as error:
+            except (Missing, OSError, ValueError, subprocess.SubprocessError) as error:
                 self.notes.append(f"{name}, {case.name}: {error}")
                 continue
             if case.unit == "MB/s":
