@@ -88,7 +88,7 @@ class Pair:
             self.journal,
             self.metrics,
             self.stamp.read,
-            {"settings": {}, "number": 2},
+            lambda: {"settings": {}, "number": 2},
             lambda: self.ends.append("serving"),
         )
         self.front = DistantPipeline(
