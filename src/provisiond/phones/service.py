@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from twisted.internet.interfaces import IProtocolNegotiationFactory
 from twisted.internet.protocol import Factory
+from zope.interface import implementer
 
 from provisiond.phones.connections import PhoneConnection
 from provisiond.phones.file_sending import FileSending
@@ -20,6 +22,7 @@ MAX_CONNECTIONS: Final = 10_000
 MAX_WAITING: Final = 2_000
 
 
+@implementer(IProtocolNegotiationFactory)
 class PhoneService(Factory):
     """Makes connections that answer plain requests themselves and leave the others to twisted.web.
 
@@ -70,6 +73,10 @@ class PhoneService(Factory):
     def buildProtocol(self, addr: Any) -> PhoneConnection:  # noqa: N802
         """Return a connection."""
         return PhoneConnection(self)
+
+    def acceptableProtocols(self) -> list[bytes]:  # noqa: N802
+        """Return what TLS clients may speak (RFC 7301)."""
+        return [b"http/1.1"]
 
     def follow(self, trusted_proxies: int) -> None:
         """Believe so many proxies from now on."""
