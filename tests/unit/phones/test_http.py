@@ -18,7 +18,7 @@ from provisiond.phones.content import Content
 from provisiond.phones.http import PhoneFilesResource, PhoneSite
 from provisiond.phones.journal import PhoneEvent
 from provisiond.phones.pipeline import Answer
-from provisiond.phones.plain_requests import name_of
+from provisiond.phones.plain_requests import name_of, without_key
 from provisiond.phones.remembered import Kept
 from provisiond.phones.replies import byte_range
 from provisiond.phones.service import PhoneService
@@ -225,14 +225,14 @@ def test_only_trusted_proxies_are_believed(forwarded: str | None, proxies: int, 
     assert client_address("::ffff:192.0.2.1", forwarded, proxies) == expected
 
 
-def test_a_provisioning_key_is_no_part_of_the_path() -> None:
-    resource = PhoneFilesResource(
-        FakePipeline("a.xml", RENDERED),
-        Threads(),
-        trusted_proxies=0,
-        is_key=lambda text: text == "the-key",  # type: ignore[arg-type]
-    )
-    assert resource._without_key(b"/the-key/a/b.xml") == b"/a/b.xml"
-    assert resource._without_key(b"/the%2dkey/a.xml") == b"/a.xml"
-    assert resource._without_key(b"/other/a.xml") == b"/other/a.xml"
-    assert resource._without_key(b"/the-key") == b"/the-key"
+@pytest.mark.parametrize(
+    ("path", "rest"),
+    [
+        (b"/the-key/a/b.xml", b"/a/b.xml"),
+        (b"/the%2dkey/a.xml", b"/a.xml"),
+        (b"/other/a.xml", b"/other/a.xml"),
+        (b"/the-key", b"/the-key"),
+    ],
+)
+def test_a_provisioning_key_is_no_part_of_the_path(path: bytes, rest: bytes) -> None:
+    assert without_key(path, lambda text: text == "the-key") == rest
