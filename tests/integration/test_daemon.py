@@ -239,7 +239,7 @@ def broken_house(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> 
     directory = tmp_path_factory.mktemp("broken")
     server = prepared(directory, repository)
     with server.server.settings.open("a") as settings:
-        settings.write("plugins: {load_seconds: 2, render_seconds: 2}\n")
+        settings.write("plugins: {load_seconds: 12, render_seconds: 12}\n")
     for name, code in BROKEN.items():
         plugin = server.server.state / "plugins" / name
         (plugin / "templates").mkdir(parents=True)
