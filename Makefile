@@ -37,14 +37,14 @@ plugins: venv
 $(AUTHORS): venv
 	@$(MAKE) --no-print-directory -C plugins $@ PYTHON="$(abspath $(BIN))/python" DESTINATION="$(PLACE)"
 
-plugin-check plugin-bench: plugins
+plugin-check plugin-lint: venv
+	@$(MAKE) --no-print-directory -C plugins $(@:plugin-%=%) PYTHON="$(abspath $(BIN))/python"
+
+bench: plugins
 	@$(BIN)/python -m bench.measure
 
 bench-smoke: plugins
 	@$(BIN)/python -m bench.measure --smoke
-
-lint: venv
-	@$(MAKE) --no-print-directory -C plugins $(@:plugin-%=%) PYTHON="$(abspath $(BIN))/python"
 
 demo: system plugins
 	@$(BIN)/python -m bench.demo
