@@ -6,9 +6,10 @@ import re
 from functools import total_ordering
 from typing import Final
 
-_TOKEN: Final = re.compile(r"[0-9]+|[^\W\d_]+")
+_TOKEN: Final = re.compile(r"[0-9]+|[^\W\d_]+|~")
 _EPOCH: Final = re.compile(r"([0-9]+):(.*)", re.DOTALL)
-_EARLY: Final = {"dev": -5, "alpha": -4, "beta": -3, "pre": -2, "rc": -1}
+# A tilde sorts before everything, as in Debian's versions (Debian Policy, section 5.6.12).
+_EARLY: Final = {"~": -6, "dev": -5, "alpha": -4, "beta": -3, "pre": -2, "rc": -1}
 _END: Final = (0, 0, "")
 
 Token = tuple[int, int, str]

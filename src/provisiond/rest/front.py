@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -14,10 +15,12 @@ from provisiond.rest.answers import Answer
 from provisiond.rest.routing import INNER_PREFIX, Router
 from provisiond.rest.sending import send
 
+_WEIGHT: Final = re.compile(r"[01](?:\.[0-9]{0,3})?")
 METHODS: Final = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
 # What each prefix is in hrefs and Locations.
 PREFIXES: Final = {("provd",): "/provd", ("0.2",): "/0.2", ("api", "provd", "0.2"): "/0.2"}
 
+PAGE: Final = "/api/browser.html"
 PUBLISHED_PACKAGES: Final = ("api", "provd", "package")
 
 
@@ -51,6 +54,9 @@ class Front(Resource):
             answer = Answer(status=200, headers={"Allow": ", ".join([*allowed, "OPTIONS"]) if allowed else METHODS})
             Deferred.fromCoroutine(send(request, answer))
             return NOT_DONE_YET
+        if request.method in (b"GET", b"HEAD") and segments in ([], [""]) and prefers_page(_accepted(request)):
+            Deferred.fromCoroutine(send(request, Answer(status=303, location=PAGE)))
+            return NOT_DONE_YET
         if request.method != request.method.upper():
             # Methods are case-sensitive (RFC 9110, section 9.1), the router is not.
             request.method = b"unknown-" + request.method
@@ -64,6 +70,23 @@ class ExtensionFront(Front):
     def within(self, segments: list[str]) -> tuple[str, list[str]]:
         """Return no prefix, and the path as the router knows it."""
         return "", ["api", "plugind", *segments] if segments[:1] == ["0.2"] else segments
+
+
+def _accepted(request: Any) -> str:
+    lines: list[bytes] = request.requestHeaders.getRawHeaders(b"accept", [])
+    return b",".join(lines).decode("latin-1")
+
+
+def prefers_page(accept: str) -> bool:
+    """Tell whether an Accept prefers a page to JSON, as browsers do (RFC 9110, section 12.5.1)."""
+    weights: dict[str, float] = {}
+    for part in accept.split(","):
+        kind, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        given = [piece.partition("=")[2] for piece in parameters if piece.startswith("q=")]
+        weights[kind] = float(given[0]) if given and _WEIGHT.fullmatch(given[0]) else 1.0
+    anything = weights.get("*/*", 0.0)
+    page = weights.get("text/html", weights.get("text/*", anything))
+    return page > weights.get("application/json", weights.get("application/*", anything))
 
 
 def _within(segments: list[str]) -> tuple[str, list[str]]:

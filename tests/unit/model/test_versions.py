@@ -101,3 +101,10 @@ def test_dotted_numbers_compare_as_numbers(one: list[int], other: list[int]) -> 
     padded = [numbers + [0] * (5 - len(numbers)) for numbers in (one, other)]
     assert (version_key(texts[0]) < version_key(texts[1])) == (padded[0] < padded[1])
     assert (version_key(texts[0]) == version_key(texts[1])) == (padded[0] == padded[1])
+
+
+@pytest.mark.parametrize(
+    ("lower", "higher"), [("1.0~rc1", "1.0"), ("1.0~1", "1.0"), ("1.0~dev", "1.0dev"), ("1~~", "1~")]
+)
+def test_a_tilde_comes_before_everything(lower: str, higher: str) -> None:
+    assert version_key(lower) < version_key(higher)
