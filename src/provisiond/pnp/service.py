@@ -135,7 +135,11 @@ class PnpService:
 
     async def _answer(self, subscription: Subscription) -> None:
         url = await self._locate(phone_request(subscription.request, subscription.peer))
-        self._send(self._conversations.told(subscription.key, url, self._reactor.seconds()))
+        try:
+            self._send(self._conversations.told(subscription.key, url, self._reactor.seconds()))
+        except MalformedSip as problem:
+            log.debug("{peer} cannot be answered: {problem}", peer=subscription.peer[0], problem=problem.sentence)
+            return
         outcome = f"its profile is at {url}" if url else "it is not answered"
         log.info("{peer} asked for its profile: {outcome}", peer=subscription.peer[0], outcome=outcome)
         self._plan()

@@ -33,6 +33,7 @@ class Front(Resource):
     """
 
     isLeaf = True  # noqa: N815
+    has_page = True
 
     def __init__(self, router: Router) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -54,7 +55,8 @@ class Front(Resource):
             answer = Answer(status=200, headers={"Allow": ", ".join([*allowed, "OPTIONS"]) if allowed else METHODS})
             Deferred.fromCoroutine(send(request, answer))
             return NOT_DONE_YET
-        if request.method in (b"GET", b"HEAD") and segments in ([], [""]) and prefers_page(_accepted(request)):
+        at_root = self.has_page and segments in ([], [""])
+        if at_root and request.method in (b"GET", b"HEAD") and prefers_page(_accepted(request)):
             Deferred.fromCoroutine(send(request, Answer(status=303, location=PAGE)))
             return NOT_DONE_YET
         if request.method != request.method.upper():
@@ -66,6 +68,8 @@ class Front(Resource):
 
 class ExtensionFront(Front):
     """A front for the interface of extensions alone, under the prefix that its clients know."""
+
+    has_page = False
 
     def within(self, segments: list[str]) -> tuple[str, list[str]]:
         """Return no prefix, and the path as the router knows it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.support.api import Api
 
-from provisiond.rest.front import prefers_page
+from provisiond.rest.front import ExtensionFront, Front, prefers_page
 
 FIREFOX = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
@@ -30,3 +30,7 @@ def test_all_others_get_the_document(api: Api, accept: str) -> None:
 @pytest.mark.parametrize("path", ["/provd", "/0.2/", "/api/provd/0.2", "/package"])
 def test_other_addresses_are_not_pages(api: Api, path: str) -> None:
     assert "location" not in api.plain("GET", path, accept=FIREFOX).headers
+
+
+def test_the_listener_of_extensions_has_no_page() -> None:
+    assert (Front.has_page, ExtensionFront.has_page) == (True, False)
