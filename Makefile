@@ -63,8 +63,8 @@ contracts: venv
 	$(BIN)/lint-imports
 
 unit: venv plugins system-test
-	$(BIN)/coverage run -m pytest
-	$(BIN)/coverage report --skip-covered --fail-under=80
+	$(BIN)/python scripts/run_tests.py
+	@$(BIN)/coverage report --skip-covered --fail-under=80 >build/coverage.txt || { cat build/coverage.txt; exit 1; }
 
 test: lint types contracts unit
 
