@@ -53,7 +53,8 @@ class Administrator:
         self.requests.append((request.method, request.path))
         body = request.body()
         headers = {name: value for name, value in request.headers(None, None, "test").items() if name != "Content-Type"}
-        got = self.api.call(request.method, request.target, body, kind=request.content_type, **headers)
+        prefix = "" if request.is_beside else "/0.2"
+        got = self.api.call(request.method, request.target, body, kind=request.content_type, prefix=prefix, **headers)
         return Answer(status=got.status, headers=got.headers, content=got.content)
 
     @contextmanager

@@ -28,7 +28,7 @@ from provisiond.rest.application import extension_resources
 from provisiond.rest.front import Front
 from provisiond.rest.gate import TokenGate
 from provisiond.rest.host_packages import UPLOADS, HostPackageResources
-from provisiond.rest.operations import OperationResource
+from provisiond.rest.operations import OperationListResource, OperationResource
 from provisiond.rest.plugins import PluginResources
 from provisiond.rest.routing import Router
 from provisiond.rest.site import ApiSite
@@ -94,6 +94,7 @@ class FewRoutes(Api):
         router.add(HostPackageResources(house.host_side.packages))
         router.add(extension_resources(house.host_side))
         router.add(PluginResources(house.plugins, house.packages))
+        router.add(OperationListResource(house.operations))
         for word in ("install", "upgrade"):
             for each, endpoint in OperationResource(house.operations, f"/pg_mgr/install/{word}").routes():
                 router.put(each, endpoint)

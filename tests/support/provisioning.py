@@ -335,6 +335,9 @@ class MemoryOperations:
     async def delete(self, operation_id: int) -> None:
         self.rows.pop(operation_id, None)
 
+    async def recent(self) -> list[StoredOperation]:
+        return [row for _, row in sorted(self.rows.items(), reverse=True)]
+
 
 class MemoryFacts:
     def __init__(self) -> None:

@@ -48,8 +48,19 @@ class HttpTransport:
     def send(self, request: Request) -> Answer:
         """Return the whole answer."""
         with self._told():
+            if request.patience > self._timeout:
+                return self._patient(request)
             response = self._answered(request)
             return _answer(response, response.read())
+
+    def _patient(self, request: Request) -> Answer:
+        """Return the answer to a request that takes the server long, over a connection of its own."""
+        connection = self._connection(request.patience)
+        try:
+            response = self._exchanged(connection, request)
+            return _answer(response, response.read())
+        finally:
+            connection.close()
 
     @contextmanager
     def open(self, request: Request) -> Iterator[tuple[Answer, Iterator[bytes]]]:
@@ -88,7 +99,7 @@ class HttpTransport:
 
     def _exchanged(self, connection: http.client.HTTPConnection, request: Request) -> http.client.HTTPResponse:
         headers = request.headers(self._token, self._tenant, AGENT)
-        connection.request(request.method, self._origin.prefix + request.target, request.body(), headers)
+        connection.request(request.method, self._origin.target(request), request.body(), headers)
         return connection.getresponse()
 
     def _connection(self, timeout: float) -> http.client.HTTPConnection:

@@ -149,7 +149,7 @@ class TreqTransport:
     async def send(self, request: Request) -> Answer:
         """Return the whole answer."""
         response = await self._answered(request)
-        pieces = self._body(response, self._timeout)
+        pieces = self._body(response, max(self._timeout, request.patience))
         return _answer(response, b"".join([piece async for piece in pieces]))
 
     async def open(self, request: Request) -> tuple[Answer, AsyncIterator[bytes]]:
@@ -173,12 +173,12 @@ class TreqTransport:
                 IResponse,
                 await self._http.request(
                     request.method,
-                    self._origin.url + request.target,
+                    self._origin.url.removesuffix(self._origin.prefix) + self._origin.target(request),
                     headers=cast(Any, headers),
                     data=body,
                     allow_redirects=False,
                     unbuffered=True,
-                    timeout=self._timeout,
+                    timeout=max(self._timeout, request.patience),
                 ),
             )
         except Exception as error:

@@ -25,17 +25,22 @@ from provisiond.client.values import WrongRow
 
 MEDIA_TYPE: Final = "application/vnd.proformatique.provd+json"
 PROBLEM_TYPE: Final = "application/problem+json"
+# Interfaces of other programs, at addresses of their own beside the API.
+BESIDE: Final = ("/package", "/host", "/api/plugind/")
 PREFIXES: Final = ("/api/provd/0.2", "/0.2", "/provd")
 SHOWN: Final = 300
+FAULT: Final = "Error : "
 
 
 @frozen(kw_only=True)
 class Request:
     """A request.
 
-    :param path: below the API's prefix, percent-encoded, beginning with a slash; empty for the entry.
+    :param path: below the API's prefix, percent-encoded, beginning with a slash; empty for the entry. What begins with
+        one of ``BESIDE`` is beside the API.
     :param document: JSON body, or None for none.
     :param content: body of another media type.
+    :param patience: seconds of silence to bear at least, for what takes the server long.
     """
 
     method: str
@@ -45,11 +50,17 @@ class Request:
     content: bytes | None = None
     content_type: str = MEDIA_TYPE
     accept: str = MEDIA_TYPE
+    patience: float = 0.0
 
     @property
     def target(self) -> str:
         """The path with its query."""
         return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
+
+    @property
+    def is_beside(self) -> bool:
+        """True for what is not below the API's prefix."""
+        return self.path.startswith(BESIDE)
 
     def body(self) -> bytes | None:
         """Return the bytes of the body, or None for none."""
@@ -116,11 +127,18 @@ class Answer:
 
         :raises Unreadable: when there is none.
         """
-        path = urlsplit(self.headers.get("location", "")).path
-        for prefix in PREFIXES:
-            if path.startswith(prefix + "/"):
-                return path.removeprefix(prefix)
-        raise Unreadable("the answer has no Location inside the API", self.status)
+        place = place_of(self.headers.get("location", ""))
+        if place is None:
+            raise Unreadable("the answer has no Location inside the API", self.status)
+        return place
+
+
+def place_of(url: str) -> str | None:
+    """Return the path of an address of the server as requests name it; None for one outside the API."""
+    path = urlsplit(url).path
+    if path.startswith(BESIDE):
+        return path
+    return next((path.removeprefix(each) for each in PREFIXES if path.startswith(each + "/")), None)
 
 
 @frozen
@@ -180,11 +198,12 @@ def checked(answer: Answer) -> Answer:
 def error_of(answer: Answer) -> ClientError:
     """Return the error that an answer tells."""
     problem = _problem(answer)
-    sentence = str(problem.get("detail") or problem.get("message") or _text(answer))
+    sentence = str(problem.get("detail") or problem.get("message") or _described(problem) or _text(answer))
     if answer.status == 400 and isinstance(problem.get("rows"), list):
         rows = [_row(each) for each in problem["rows"] if isinstance(each, dict)]
         return RowsRefused(sentence, rows, int(problem.get("wrong") or len(rows)))
-    return _kind(answer.status)(sentence, answer.status)
+    kind = Refused if answer.status == 403 and "error_id" in problem else _kind(answer.status)
+    return kind(sentence, answer.status)
 
 
 _KINDS: Final[Mapping[int, type[ClientError]]] = {
@@ -194,6 +213,7 @@ _KINDS: Final[Mapping[int, type[ClientError]]] = {
     404: NotFound,
     405: Refused,
     406: Refused,
+    409: Refused,
     413: Refused,
     415: Refused,
     429: Unavailable,
@@ -218,6 +238,11 @@ def _text(answer: Answer) -> str:
     kind = answer.headers.get("content-type", "text/plain").lower()
     text = answer.content.decode("utf-8", "replace").strip() if kind.startswith("text/plain") else ""
     return text[:SHOWN] or f"the server answered {answer.status}"
+
+
+def _described(problem: Mapping[str, Any]) -> str:
+    """Return the sentence of the package API's envelope."""
+    return str(problem.get("description") or "").removeprefix(FAULT)
 
 
 def _row(row: Mapping[str, Any]) -> WrongRow:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from provisiond.client.errors import OperationFailed, Unreadable, WaitedTooLong
 from provisiond.client.faces import Asked, Resource, Way
-from provisiond.client.messages import Answer, Conversation, Pause, Request, checked
+from provisiond.client.messages import Answer, Conversation, Pause, Request, checked, place_of
 from provisiond.client.values import Operation
 from provisiond.errors import InvalidInput
 from provisiond.model.operation import FAIL
@@ -23,11 +23,17 @@ def begun(answer: Answer) -> Operation:
     return Operation(path=checked(answer).place)
 
 
-def _read(path: str, document: dict[str, Any]) -> Operation:
+def read(path: str, document: dict[str, Any]) -> Operation:
+    """Return the operation that a document tells.
+
+    :raises Unreadable: when it tells none.
+    """
+    # Those of extensions have members of their own.
+    errors = document.get("errors") or {}
     operation = Operation(
         path=path,
-        text=str(document.get("status") or ""),
-        error=document.get("error"),
+        text=str(document.get("oip") or document.get("status") or ""),
+        error=document.get("error") or errors.get("message"),
         created=str(document.get("created") or ""),
         ended=document.get("ended"),
     )
@@ -42,13 +48,19 @@ class Operations(Resource[Way]):
     """Long work of the server."""
 
     @Asked
+    def list(self) -> Conversation[list[Operation]]:
+        """Return the operations of the last hour, newest first (ours)."""
+        rows = checked((yield Request(method="GET", path="/operations"))).member("operations")
+        return [read(place_of(row["href"]) or "", row) for row in rows]
+
+    @Asked
     def get(self, operation: Operation) -> Conversation[Operation]:
         """Return how far an operation is now.
 
         :raises NotFound: when it was forgotten, or ended more than an hour ago.
         """
         answer = yield Request(method="GET", path=operation.path)
-        return _read(operation.path, checked(answer).document)
+        return read(operation.path, checked(answer).document)
 
     @Asked
     def wait(
@@ -65,7 +77,7 @@ class Operations(Resource[Way]):
         waited, pause, told = 0.0, FIRST_PAUSE, ""
         while True:
             answer = yield Request(method="GET", path=operation.path)
-            now = _read(operation.path, checked(answer).document)
+            now = read(operation.path, checked(answer).document)
             if progress is not None and now.text != told:
                 progress(now)
             told = now.text

@@ -6,7 +6,9 @@ from provisiond.client.access import Tenants, Tokens
 from provisiond.client.configs import Configs
 from provisiond.client.devices import Devices
 from provisiond.client.events import Events
+from provisiond.client.extensions import Extensions
 from provisiond.client.faces import Asked, Face, Resource, Way
+from provisiond.client.host import HostPackages
 from provisiond.client.inspection import Inspection
 from provisiond.client.messages import Conversation, Request, checked, flags
 from provisiond.client.operations import Operations
@@ -19,6 +21,7 @@ class Resources(Resource[Way]):
 
     :ivar packages: firmware and languages of plugins.
     :ivar inspection: what phones are served.
+    :ivar host: packages of the server's host, extensions: its extensions.
     """
 
     def __init__(self, face: Face) -> None:
@@ -33,6 +36,8 @@ class Resources(Resource[Way]):
         self.tenants: Tenants[Way] = Tenants(face)
         self.events: Events[Way] = Events(face)
         self.inspection: Inspection[Way] = Inspection(face)
+        self.host: HostPackages[Way] = HostPackages(face)
+        self.extensions: Extensions[Way] = Extensions(face)
 
     @Asked
     def status(self) -> Conversation[dict[str, object]]:

@@ -49,6 +49,18 @@ class Origin:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self.secure else 'http'}://{host}:{self.port}{self.prefix}"
 
+    def target(self, request: Request) -> str:
+        """Return path and query of a request at this server."""
+        if not request.is_beside:
+            return self.prefix + request.target
+        # What a proxy publishes at …/api/provd has the package API below it and that of extensions beside it.
+        root = self.prefix.removesuffix("/0.2")
+        if request.path.startswith("/api/"):
+            root = root.removesuffix("/provd").removesuffix("/api")
+        elif not root.endswith("/api/provd"):
+            root = root.removesuffix("/provd")
+        return root + request.target
+
 
 def origin_of(url: str) -> Origin:
     """Return where the API is.

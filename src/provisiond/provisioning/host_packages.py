@@ -30,8 +30,7 @@ from provisiond.provisioning.serial import SharedRuns
 from provisiond.store.operations import StoredOperation
 
 log = Logger()
-
-
+Check = Callable[[PackageFile], None]
 PreparePackage = Callable[[OperationProgress], Awaitable[PackageFile]]
 
 
@@ -228,9 +227,10 @@ class HostPackages:
 
     # What can be done
 
-    async def install(self, kind: str, package_id: str, version: str) -> Begun:
+    async def install(self, kind: str, package_id: str, version: str, seconds: float | None = None) -> Begun:
         """Install a package of the cache, or update, reinstall or downgrade an installed one; wait a while for the end.
 
+        :param seconds: to wait at most; never longer than the settings say.
         :raises ProvisiondError: when it cannot begin.
         """
         self._check_normal()
@@ -240,12 +240,12 @@ class HostPackages:
         _check_server(entry.min_server_version)
         if kind == PLUGIN:
             operation = await self._plugins.put(package_id, partial(self._prepare, entry))
-            return await self._waited(operation)
+            return await self._waited(operation, seconds)
         if self._extensions is None:
             raise PackageProblem("extensions are disabled by the settings")
-        return await self._extensions.install_package(partial(self._fetched, entry), self._rules.wait)
+        return await self._extensions.install_package(partial(self._fetched, entry), self._patience(seconds))
 
-    async def install_file(self, filename: str, content: IO[bytes], check: Callable[[PackageFile], None]) -> Begun:
+    async def install_file(self, filename: str, content: IO[bytes], check: Check, wait: float | None = None) -> Begun:
         """Install an uploaded package file.
 
         :param check: refuses, once it is known which package it is, by raising.
@@ -263,14 +263,14 @@ class HostPackages:
             async def present(progress: OperationProgress) -> PackageFile:
                 return package
 
-            return await self._extensions.install_package(present, self._rules.wait)
+            return await self._extensions.install_package(present, self._patience(wait))
 
         async def prepare(progress: OperationProgress) -> Any:
             return await self._threads.run(package.offer)
 
-        return await self._waited(await self._plugins.put(package.id, prepare))
+        return await self._waited(await self._plugins.put(package.id, prepare), wait)
 
-    async def uninstall(self, kind: str, name: str) -> Begun | None:
+    async def uninstall(self, kind: str, name: str, seconds: float | None = None) -> Begun | None:
         """Remove an installed package.
 
         :param name: its id, or its full name.
@@ -286,7 +286,7 @@ class HostPackages:
             await self._plugins.uninstall(package_id)
             return None
         assert self._extensions is not None
-        return await self._extensions.uninstall_package(package_id, self._rules.wait)
+        return await self._extensions.uninstall_package(package_id, self._patience(seconds))
 
     def package_id_of(self, kind: str, name: str) -> str:
         """Return the id of an installed package that is named by id or full name."""
@@ -324,15 +324,18 @@ class HostPackages:
         _check_server(str(package.info.get("min_provisiond_version") or ""))
         return package
 
-    def _allow(self, check: Callable[[PackageFile], None], package: PackageFile) -> None:
+    def _allow(self, check: Check, package: PackageFile) -> None:
         _check_server(str(package.info.get("min_provisiond_version") or ""))
         check(package)
         if package.type == PLUGIN and self._rules.signed:
             raise PackageProblem("the settings want plugins from signed repositories")
 
-    async def _waited(self, operation: StoredOperation) -> Begun:
+    def _patience(self, seconds: float | None) -> float:
+        return self._rules.wait if seconds is None else min(seconds, self._rules.wait)
+
+    async def _waited(self, operation: StoredOperation, seconds: float | None) -> Begun:
         path = f"/0.2{operation.resource}/{operation.id}"
-        ended = await self._operations.ended(operation, self._rules.wait)
+        ended = await self._operations.ended(operation, self._patience(seconds))
         return Begun(path, ended.ended is not None, ended.error)
 
     def _needs(self, kind: str, package_id: str, version: str) -> tuple[tuple[Dependency, ...], str]:

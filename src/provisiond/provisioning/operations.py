@@ -32,6 +32,7 @@ class StoredOperations(Protocol):
     async def end(self, operation_id: int, progress: str, error: str | None, now: float) -> None: ...
     async def get(self, resource: str, operation_id: int) -> StoredOperation | None: ...
     async def delete(self, operation_id: int) -> None: ...
+    async def recent(self) -> list[StoredOperation]: ...
 
 
 @define
@@ -135,6 +136,21 @@ class Operations:
         if stored is None or (stored.ended is not None and stored.ended < self._clock.seconds() - KEPT_SECONDS):
             raise NotFound(f"operation {operation_id}")
         return stored
+
+    async def recent(self, scope: Scope) -> list[StoredOperation]:
+        """Return every operation that :meth:`get` finds, newest first.
+
+        :param scope: of the caller.
+        """
+        stored = {each.id: each for each in await self._store.recent()}
+        stored.update({number: each.as_stored(number) for number, each in self._running.items()})
+        oldest = self._clock.seconds() - KEPT_SECONDS
+        return [
+            each
+            for _, each in sorted(stored.items(), reverse=True)
+            if (each.ended is None or each.ended >= oldest)
+            and (each.tenant_uuid is None or each.tenant_uuid in scope.tree)
+        ]
 
     async def delete(self, resource_path: str, operation_id: int, scope: Scope | None = None) -> None:
         """Forget an operation; its work goes on.

@@ -18,7 +18,7 @@ from provisiond.rest.front import ExtensionFront, Front
 from provisiond.rest.gate import TokenGate
 from provisiond.rest.host_packages import UPLOADS, HostPackageResources
 from provisiond.rest.inspection import InspectionResources, Journal
-from provisiond.rest.operations import PATHS, OperationResource
+from provisiond.rest.operations import PATHS, OperationListResource, OperationResource
 from provisiond.rest.package_files import FILE_UPLOADS, PackageFileResources
 from provisiond.rest.packages import PackageResources
 from provisiond.rest.plugin_parameters import PluginParameterResources
@@ -55,6 +55,7 @@ def routed(house: House, journal: Journal, metrics: Metrics, clock: Any) -> Rout
         router.add(HostPackageResources(house.host_side.packages))
         router.add(extension_resources(house.host_side))
     router.add(DescriptionResources(lambda: router.routes, house.threads))
+    router.add(OperationListResource(house.operations))
     for path in PATHS:
         for each, endpoint in OperationResource(house.operations, path).routes():
             router.put(each, endpoint)

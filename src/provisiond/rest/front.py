@@ -21,7 +21,8 @@ METHODS: Final = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
 PREFIXES: Final = {("provd",): "/provd", ("0.2",): "/0.2", ("api", "provd", "0.2"): "/0.2"}
 
 PAGE: Final = "/api/browser.html"
-PUBLISHED_PACKAGES: Final = ("api", "provd", "package")
+PUBLISHED: Final = ("api", "provd")
+BESIDE: Final = ("package", "host")
 
 
 @implementer(IResource)
@@ -98,6 +99,6 @@ def _within(segments: list[str]) -> tuple[str, list[str]]:
     for prefix, shown in PREFIXES.items():
         if tuple(segments[: len(prefix)]) == prefix:
             return shown, [INNER_PREFIX.strip("/"), *segments[len(prefix) :]]
-    if tuple(segments[:3]) == PUBLISHED_PACKAGES:
+    if tuple(segments[:2]) == PUBLISHED and segments[2:3] and segments[2] in BESIDE:
         return "", segments[2:]
     return "", segments

@@ -33,6 +33,7 @@ _HEADERS: Final = {"Expires": "-1", "Cache-Control": "no-cache"}
 _JSON: Final = "application/json"
 _READING: Final[Mapping[str, Any]] = {"media_type": _JSON, "prefixed": False, "also": METHODS}
 _CHANGING: Final[Mapping[str, Any]] = {**_READING, "head": False}
+_WAITING: Final[Mapping[str, Any]] = {**_CHANGING, "query": ("wait",)}
 
 
 def success(key: str, rows: list[Any], headers: Mapping[str, str] | None = None) -> Answer:
@@ -146,13 +147,13 @@ class HostPackageResources:
         found = await self._packages.dependencies(kind, call.arguments["id"], call.arguments["version"])
         return success("dependency", [finding.shown() for finding in found])
 
-    @route("GET", "/package/install/<host>/<type>/<id>/<version>", INSTALL, "Install or update a package", **_CHANGING)
+    @route("GET", "/package/install/<host>/<type>/<id>/<version>", INSTALL, "Install or update a package", **_WAITING)
     async def install(self, call: Call) -> Answer:
         """Install a package and wait a while for the end."""
         kind, package_id = self._checked(call), call.arguments["id"]
         self._check_extension(call, kind, "plugind.plugins.create")
         log.info("{who} installs {kind}-{id}", who=call.principal.name, kind=kind, id=package_id)
-        begun = await self._packages.install(kind, package_id, call.arguments["version"])
+        begun = await self._packages.install(kind, package_id, call.arguments["version"], _seconds(call))
         return self._told("install", begun)
 
     @route(
@@ -161,8 +162,7 @@ class HostPackageResources:
         INSTALL,
         "Install a package file that is sent",
         upload=True,
-        query=("filename",),
-        **_CHANGING,
+        **{**_CHANGING, "query": ("filename", "wait")},
     )
     async def install_file(self, call: Call) -> Answer:
         """Install the file in the body."""
@@ -172,10 +172,10 @@ class HostPackageResources:
             self._check_extension(call, package.type, "plugind.plugins.create")
 
         content = call.body_as(UploadBody).content
-        begun = await self._packages.install_file(call.query.get("filename", ""), content, check)
+        begun = await self._packages.install_file(call.query.get("filename", ""), content, check, _seconds(call))
         return self._told("install", begun)
 
-    @route("GET", "/package/uninstall/<host>/<type>/<id>", UNINSTALL, "Uninstall a package", **_CHANGING)
+    @route("GET", "/package/uninstall/<host>/<type>/<id>", UNINSTALL, "Uninstall a package", **_WAITING)
     async def uninstall(self, call: Call) -> Answer:
         """Remove a package, named by id or full name."""
         kind, name = self._checked(call), call.arguments["id"]
@@ -183,7 +183,7 @@ class HostPackageResources:
         namespace, _, extension = package_id.partition("-")
         log.info("{who} uninstalls {kind}-{id}", who=call.principal.name, kind=kind, id=package_id)
         self._check_extension(call, kind, f"plugind.plugins.{acl_word(namespace)}.{acl_word(extension)}.delete")
-        return self._told("uninstall", await self._packages.uninstall(kind, name))
+        return self._told("uninstall", await self._packages.uninstall(kind, name, _seconds(call)))
 
     # Files
 
@@ -268,6 +268,16 @@ class HostPackageResources:
         if begun is not None and not begun.done:
             return self._envelope(200, f"still running, see {begun.path}", headers)
         return success(key, [], headers)
+
+
+def _seconds(call: Call) -> float | None:
+    """Return how long the caller wants to wait at most; None for as long as the settings say."""
+    text = call.query.get("wait")
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 6:
+        raise InvalidInput("wait is a number of seconds")
+    return float(text)
 
 
 class _Missing(NotFound):

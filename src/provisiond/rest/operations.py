@@ -8,7 +8,8 @@ from provisiond.errors import NotFound
 from provisiond.provisioning.operations import Operations
 from provisiond.rest.answers import NO_CONTENT, Answer, created
 from provisiond.rest.documents import OperationState
-from provisiond.rest.routing import Call, Endpoint, Route
+from provisiond.rest.our_documents import OperationList
+from provisiond.rest.routing import Call, Endpoint, Route, route
 from provisiond.store.operations import StoredOperation
 
 UNKNOWN = {404: "Unknown, deleted or expired."}
@@ -38,10 +39,33 @@ def _moment(seconds: float | None) -> str | None:
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="milliseconds")
 
 
+def _state(operation: StoredOperation) -> dict[str, str | None]:
+    return {
+        "status": operation.progress,
+        "error": operation.error,
+        "created": _moment(operation.created),
+        "ended": _moment(operation.ended),
+    }
+
+
 def _number(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 18:
         raise NotFound("operation")
     return int(text)
+
+
+class OperationListResource:
+    """The operations of all POST resources (ours)."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
+
+    @route("GET", "/operations", READ, "List the operations", response=OperationList)
+    async def recent(self, call: Call) -> Answer:
+        """Return the operations of the last hour, newest first."""
+        found = await self._operations.recent(call.scope)
+        rows = [{"href": f"{call.prefix}{each.resource}/{each.id}", **_state(each)} for each in found]
+        return Answer(document={"operations": rows})
 
 
 class OperationResource:
@@ -84,14 +108,7 @@ class OperationResource:
     async def read(self, call: Call) -> Answer:
         """Return how far an operation is."""
         operation = await self._operations.get(self._place(call), _number(call.arguments["number"]), call.scope)
-        return Answer(
-            document={
-                "status": operation.progress,
-                "error": operation.error,
-                "created": _moment(operation.created),
-                "ended": _moment(operation.ended),
-            }
-        )
+        return Answer(document=_state(operation))
 
     async def forget(self, call: Call) -> Answer:
         """Forget an operation; its work goes on."""

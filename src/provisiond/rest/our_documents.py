@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from provisiond.rest.documents import Document, Moment
+from provisiond.rest.documents import Document, Moment, OperationState
 
 
 class Currency(Document):
@@ -216,6 +216,17 @@ class LinkCheck(Document):
     ended: str | None = Moment
     whole: bool
     files: list[LinkRow]
+
+
+class OperationList(Document):
+    """Operations of the last hour, newest first."""
+
+    class OperationRow(OperationState):
+        """One operation."""
+
+        href: str
+
+    operations: list[OperationRow]
 
 
 class SynchronizationSteps(Document):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from unittest.mock import MagicMock
 
 import pytest
 from tests.support.administrator import Administrator
+from tests.support.extension_world import ExtensionWorld
 from tests.support.provisioning import PLUGIN, FakeEntry, FakeOffer, World
 
 from provisiond.metrics import Metrics
@@ -83,6 +85,30 @@ import configs -
 events
 """
 
+# The same before a host with extensions; F stands for a file.
+TYPED_OF_HOST = """
+package update
+package repos
+package host
+package search
+package needs plugin-diskfree
+package install plugin-diskfree
+package list
+package icon plugin-diskfree F
+package icon plugin-diskfree --version 1.0 F
+package download plugin-diskfree 1.0 F
+package bring F
+package uninstall --yes plugin-diskfree
+extension install directory SOURCES/hello-0.0.1
+extension list
+extension show local/helloworld
+extension search
+extension offer local/helloworld
+extension settings
+operation list
+extension uninstall --yes local/helloworld
+"""
+
 
 @pytest.fixture
 def documented() -> dict[str, str]:
@@ -94,11 +120,36 @@ def documented() -> dict[str, str]:
 def patterns() -> dict[str, re.Pattern[str]]:
     """Return each route with what its paths look like."""
     found = {}
-    for each in routed(MagicMock(), MagicMock(), Metrics(), MagicMock()).routes:
+    router = routed(MagicMock(), MagicMock(), Metrics(), MagicMock())
+    for each in (*router.routes, *router.others):
+        if each.path.endswith("<path:rest>"):
+            continue  # whatever is mistaken for an address
         path = re.sub(r"<path:[^>]+>", ".+", each.path)
         path = re.sub(r"<[^>]+>", "[^/]+", path)
         found[f"{each.method} {each.path or '/'}"] = re.compile(f"{each.method} {path}")
     return found
+
+
+def sent_to_host(root: Path) -> list[tuple[str, str]]:
+    """Return what is sent when the commands about the host are typed."""
+    host = ExtensionWorld(root / "host")
+    host.asterisk()
+    host.hello()
+    host.list.write_text("500 https://packages.example\n")
+    host.serve("https://packages.example", host.offer("https://packages.example"))
+    admin, file = Administrator(host.api), root / "file"
+    for line in TYPED_OF_HOST.strip().splitlines():
+        words = line.replace("SOURCES", str(host.sources)).replace(" F", f" {file}").split()
+        result = admin.types(*words)
+        assert result.exception is None or isinstance(result.exception, SystemExit), line
+    [begun] = [
+        each for each in json.loads(admin.told("operation", "list", "-o", "json")) if "uninstall|" in each["text"]
+    ]
+    admin.told("operation", "wait", begun["operation"])
+    assert "make uninstall" in admin.told("extension", "log", begun["operation"])
+    admin.told("operation", "cancel", begun["operation"])
+    # one that only reads does the same, whatever its method
+    return [("GET" if path.startswith("/package") else method, path) for method, path in admin.requests]
 
 
 def test_every_route_has_a_command_or_a_stated_reason(
@@ -125,7 +176,8 @@ def test_every_route_has_a_command_or_a_stated_reason(
     file = tmp_path / "fw.bin"
     file.write_bytes(b"x")
     admin.told("firmware", "bring", PLUGIN, str(file))
-    sent = {f"{method} {path}" for method, path in admin.requests} | {"GET /events"}
+    requests = [*admin.requests, *sent_to_host(tmp_path)]
+    sent = {f"{method} {path}" for method, path in requests} | {"GET /events"}
     reached = {route for route, pattern in patterns().items() if any(pattern.fullmatch(each) for each in sent)}
     # an operation is read and forgotten in one way, wherever it was begun
     reached |= {route for route in patterns() if route.endswith("/<number>")}

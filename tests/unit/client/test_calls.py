@@ -136,6 +136,14 @@ def working(resource: str) -> Answer:
     return told(status=201, location=f"/0.2{resource}/7")
 
 
+def enveloped(key: str, *rows: Any) -> Answer:
+    return told({"status": "OK", "code": 0, "description": "None", key: [*rows]})
+
+
+def going_on(place: str) -> Answer:
+    return told({"status": "ERROR", "description": f"Error : still running, see {place}"}, **{"x-operation": place})
+
+
 NONE = told(status=204)
 EVENT = b'id: 5\nevent: device_seen\ndata: {"a":1}\n\n'
 ROWS = {"rows": 1, "created": 1, "replaced": 0, "unchanged": 0, "dry_run": True}
@@ -610,6 +618,129 @@ CASES = [
         "GET /dev_mgr/behind?state=true%2Cunknown&recurse=true&skip=1&limit=2",
         told({"devices": []}),
         {"devices": []},
+    ),
+    Case(
+        "operations.list",
+        lambda c: c.operations.list(),
+        "GET /operations",
+        told({"operations": [{"href": "/provd/pg_mgr/install/install/7", "status": "waiting"}]}),
+        [WORK],
+    ),
+    Case("host.node", lambda c: c.host.node(), "GET /host", enveloped("host", {"id": "n"}), "n"),
+    Case("host.about", lambda c: c.host.about("n"), "GET /host/n", enveloped("host", {"id": "n"}), {"id": "n"}),
+    Case("host.mode", lambda c: c.host.mode(), "GET /package/get-mode", enveloped("mode", "normal"), "normal"),
+    Case(
+        "host.repositories",
+        lambda c: c.host.repositories(),
+        "GET /package/list-repo",
+        enveloped("repository", {"url": "u"}),
+        [{"url": "u"}],
+    ),
+    Case("host.update", lambda c: c.host.update(), "POST /package/update-cache", enveloped("cache")),
+    Case(
+        "host.available",
+        lambda c: c.host.available("n", "plugin"),
+        "GET /package/available/n/plugin",
+        enveloped("package", {"id": "p"}),
+        [{"id": "p"}],
+    ),
+    Case(
+        "host.installed",
+        lambda c: c.host.installed("n", "extension"),
+        "GET /package/installed/n/extension",
+        enveloped("package"),
+        [],
+    ),
+    Case(
+        "host.dependencies",
+        lambda c: c.host.dependencies("n", "plugin", "p", "1.0"),
+        "GET /package/dependency/n/plugin/p/1.0",
+        enveloped("dependency", {}),
+        [{}],
+    ),
+    Case(
+        "host.install",
+        lambda c: c.host.install("n", "plugin", "p", "1.0"),
+        "POST /package/install/n/plugin/p/1.0?wait=0",
+        going_on("/0.2/pg_mgr/install/install/7"),
+        WORK,
+    ),
+    Case(
+        "host.bring",
+        lambda c: c.host.bring("n", "plugin-p-1.0.tgz", b"x"),
+        "PUT /package/install_from_path/n?filename=plugin-p-1.0.tgz&wait=0",
+        going_on("/api/plugind/0.2/operations/u"),
+        Operation(path="/api/plugind/0.2/operations/u"),
+        b"x",
+    ),
+    Case(
+        "host.uninstall",
+        lambda c: c.host.uninstall("n", "plugin", "p"),
+        "POST /package/uninstall/n/plugin/p?wait=0",
+        enveloped("uninstall"),
+    ),
+    Case(
+        "host.icon", lambda c: c.host.icon("plugin", "p"), "GET /package/icon/installed/plugin/p", told(b"PNG"), b"PNG"
+    ),
+    Case(
+        "host.archive",
+        lambda c: c.host.archive("plugin", "p", "1.0"),
+        "GET /package/download/plugin/p/1.0",
+        told(b"TGZ"),
+        b"TGZ",
+    ),
+    Case("extensions.list", lambda c: c.extensions.list(), "GET /api/plugind/0.2/plugins", told({"items": [{}]}), [{}]),
+    Case(
+        "extensions.get",
+        lambda c: c.extensions.get("a", "x"),
+        "GET /api/plugind/0.2/plugins/a/x",
+        told({"name": "x"}),
+        {"name": "x"},
+    ),
+    Case(
+        "extensions.install",
+        lambda c: c.extensions.install("git", {"url": "u"}, reinstall=True),
+        "POST /api/plugind/0.2/plugins?reinstall=true",
+        told({"uuid": "u"}),
+        Operation(path="/api/plugind/0.2/operations/u"),
+        {"method": "git", "options": {"url": "u"}},
+    ),
+    Case(
+        "extensions.uninstall",
+        lambda c: c.extensions.uninstall("a", "x", force=True),
+        "DELETE /api/plugind/0.2/plugins/a/x?force=true",
+        told({"uuid": "u"}),
+        Operation(path="/api/plugind/0.2/operations/u"),
+    ),
+    Case(
+        "extensions.search",
+        lambda c: c.extensions.search("dial", limit=3),
+        "GET /api/plugind/0.2/market?search=dial&limit=3",
+        told({"items": []}),
+        [],
+    ),
+    Case(
+        "extensions.offer",
+        lambda c: c.extensions.offer("a", "x"),
+        "GET /api/plugind/0.2/market/a/x",
+        told({"name": "x"}),
+        {"name": "x"},
+    ),
+    Case("extensions.settings", lambda c: c.extensions.settings(), "GET /api/plugind/0.2/config", told({}), {}),
+    Case("extensions.status", lambda c: c.extensions.status(), "GET /api/plugind/0.2/status", told({}), {}),
+    Case(
+        "extensions.operations",
+        lambda c: c.extensions.operations(),
+        "GET /api/plugind/0.2/operations",
+        told({"items": [{}]}),
+        [{}],
+    ),
+    Case(
+        "extensions.log",
+        lambda c: c.extensions.log("u"),
+        "GET /api/plugind/0.2/operations/u/log",
+        told("é".encode()),
+        "é",
     ),
 ]
 BY_NAME = {case.name: case for case in CASES}

@@ -13,6 +13,7 @@ from provisiond.client.selection import Selection
 
 SECONDS: Final = 3.0
 AT_MOST: Final = 200
+KINDS: Final = ("plugin", "extension")
 Completer = Callable[[click.Context, click.Parameter, str], list[Any]]
 
 
@@ -75,6 +76,29 @@ def _tenant(client: Client, typed: str, context: click.Context) -> Iterable[tupl
     return ((str(each["uuid"]), str(each.get("name") or "")) for each in client.tenants.list())
 
 
+def _operation(client: Client, typed: str, context: click.Context) -> Iterable[tuple[str, str]]:
+    return ((each.path.lstrip("/"), each.progress.state) for each in client.operations.list())
+
+
+def _host_package(client: Client, typed: str, context: click.Context) -> Iterable[tuple[str, str]]:
+    node = client.host.node()
+    for kind in KINDS:
+        for row in client.host.installed(node, kind):
+            yield str(row["fullname"]), str(row["version"])
+
+
+def _offered_package(client: Client, typed: str, context: click.Context) -> Iterable[tuple[str, str]]:
+    node = client.host.node()
+    for kind in KINDS:
+        for row in client.host.available(node, kind):
+            yield str(row["fullname"]), str(row["description"])
+
+
+def _extension(client: Client, typed: str, context: click.Context) -> Iterable[tuple[str, str]]:
+    for each in client.extensions.list():
+        yield f"{each['namespace']}/{each['name']}", str(each.get("description") or "")
+
+
 device = completing(_device)
 config = completing(_config)
 plugin = completing(_plugin)
@@ -82,4 +106,8 @@ offered_plugin = completing(_offered)
 package = completing(_package)
 parameter = completing(_parameter)
 token = completing(_token)
+operation = completing(_operation)
+host_package = completing(_host_package)
+offered_package = completing(_offered_package)
+extension = completing(_extension)
 tenant = completing(_tenant)
