@@ -368,6 +368,8 @@ class FakeHost:
         self.broken: dict[str, str] = {}
         self.unloadable: dict[str, str] = {}
         self.rendered: list[str] = []
+        self.undoing: set[str] = set()
+        self.undone: list[tuple[str, str, str | None]] = []
         self.notes = Problems(lambda: NOW)
         self.action: SyncAction = SipNotify("check-sync")
 
@@ -454,6 +456,13 @@ class FakeHost:
 
     async def synchronize(self, plugin_id: str, device: Device, raw_config: Mapping[str, Any]) -> SyncAction:
         return self.action
+
+    def undoes(self, plugin_id: str) -> bool:
+        return plugin_id in self.undoing and plugin_id in self.plugins
+
+    async def deconfigure(self, plugin_id: str, device: Device) -> None:
+        await self.gate()
+        self.undone.append((plugin_id, device.id, device.mac))
 
     def static_root(self, plugin_id: str) -> Path:
         return Path("/nowhere") / plugin_id / "var" / "tftpboot"

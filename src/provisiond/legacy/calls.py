@@ -172,8 +172,8 @@ class Calls:
     ) -> bytes:
         return _packed(await self._alone(hosted, hosted.device_files, device, raw_config))
 
-    async def _deconfigure(self, hosted: HostedLegacyPlugin, device_id: str) -> bytes:
-        await self._alone(hosted, hosted.deconfigure, device_id)
+    async def _deconfigure(self, hosted: HostedLegacyPlugin, device: Mapping[str, Any]) -> bytes:
+        await self._alone(hosted, hosted.deconfigure, device)
         return packed_answer({})
 
     async def _synchronize(

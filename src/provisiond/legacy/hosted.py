@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import inspect
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +22,6 @@ from provisiond.legacy.surface.services import InvalidParameterError
 from provisiond.legacy.surroundings import Surroundings
 
 logger = logging.getLogger("plugin.host")
-MAX_CONFIGURED: Final = 20_000
 EXTRACTORS: Final = ("http", "tftp", "dhcp")
 
 
@@ -62,7 +60,6 @@ class HostedLegacyPlugin:
         self.id = plugin_id
         self._mirror = mirror
         self._here = here
-        self._configured: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._app = Application(here, int(setting.general.get("nat", 0)))
         general = {**copy.deepcopy(dict(setting.general)), "proxies": here.proxies}
         here.add_home(mirror.root, mirror.home)
@@ -164,28 +161,19 @@ class HostedLegacyPlugin:
 
         :raises PluginProblem: when the plugin fails.
         """
-        device_id = str(device.get("id"))
-        self.deconfigure(device_id)
         try:
             self.plugin.configure(self._app.handed(device), suited(self.id, copy.deepcopy(dict(raw_config))))
         except (Exception, SystemExit) as error:
             problem = PluginProblem(self._reason(error))
-            self._configured[device_id] = dict(device)
-            self.deconfigure(device_id)
+            self.deconfigure(device)
             raise problem from error
-        self._configured[device_id] = copy.deepcopy(dict(device))
-        if len(self._configured) > MAX_CONFIGURED:
-            self._configured.popitem(last=False)
         trigger = self._trigger(device)
         return [self._file(made, trigger) for made in self._mirror.taken()]
 
-    def deconfigure(self, device_id: str) -> None:
-        """Let the plugin undo what it did for a device, if this instance did anything; never raises."""
-        former = self._configured.pop(device_id, None)
-        if former is None:
-            return
+    def deconfigure(self, device: Mapping[str, Any]) -> None:
+        """Let the plugin undo what it, or an instance before it, did for a device; never raises."""
         try:
-            self.plugin.deconfigure(former)
+            self.plugin.deconfigure(copy.deepcopy(dict(device)))
         except (Exception, SystemExit) as error:
             logger.warning("%s: deconfigure raised %s", self.id, type(error).__name__)
         self._mirror.drop()

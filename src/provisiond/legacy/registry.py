@@ -9,7 +9,7 @@ from typing import Any, Final
 from attrs import evolve
 from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
 
-from provisiond.errors import PluginProblem
+from provisiond.errors import PluginProblem, ProvisiondError
 from provisiond.identification.knowledge import Knowledge
 from provisiond.identification.values import DeviceInfo
 from provisiond.legacy.spelling import in_own_words, spellings
@@ -83,6 +83,9 @@ class FullPluginRegistry(PluginRegistry):
 
     async def load(self, plugin_id: str) -> LoadedPlugin:
         """Load a plugin, or load it again; see the base class."""
+        if self.undoes(plugin_id):
+            # Of a plugin there is never more than one instance: the old one ends before the new one begins.
+            await self._runner.forget(plugin_id)
         plugin = await super().load(plugin_id)
         if plugin.legacy is not None:
             for sentence in plugin.legacy.package_problems:
@@ -165,10 +168,24 @@ class FullPluginRegistry(PluginRegistry):
         await self._called("synchronize", plugin_id, device.id, device, dict(raw_config))
         return None
 
+    def undoes(self, plugin_id: str) -> bool:
+        """Tell whether a plugin wants to undo what it did for a device: those of the older interface do."""
+        return self.legacy_of(plugin_id) is not None
+
+    async def deconfigure(self, plugin_id: str, device: Device) -> None:
+        """Let a plugin of the older interface undo what it did for a device. Never raises."""
+        if not self.undoes(plugin_id):
+            return
+        try:
+            await self._called("deconfigure", plugin_id, device.id, device)
+        except ProvisiondError as problem:
+            sentence = problem.sentence
+            log.warn("plugin {plugin} did not undo a device: {problem}", plugin=plugin_id, problem=sentence)
+
     async def ask(self, kind: str, plugin_id: str, *arguments: Any) -> tuple[Mapping[str, Any], bytes]:
         """Return header and body of what a plugin of the older interface answers.
 
-        :param kind: ``web``, ``path``, ``tftp``, ``sensitive`` or ``deconfigure``.
+        :param kind: ``web``, ``path``, ``tftp`` or ``sensitive``.
         :raises PluginProblem: when the plugin is not loaded, is of the other kind, or fails.
         """
         plugin = self._loaded.get(plugin_id)

@@ -221,6 +221,13 @@ class PluginRegistry:
         header, _ = parsed_answer(await self._called("upload", plugin_id, None, name))
         return header.get("accepted") is True
 
+    def undoes(self, plugin_id: str) -> bool:
+        """Tell whether a plugin wants to undo what it did for a device; native plugins do nothing that lasts."""
+        return False
+
+    async def deconfigure(self, plugin_id: str, device: Device) -> None:
+        """Let a plugin undo what it did for a device. Never raises; native plugins have nothing to undo."""
+
     def static_root(self, plugin_id: str) -> Path:
         """Return the directory of the files that a plugin serves as they are."""
         return self._directory / check_plugin_id(plugin_id) / "var" / "tftpboot"

@@ -187,7 +187,7 @@ class Devices:
             return
         self._directory.remove(device_id)
         self._sightings.forget(device_id)
-        self._rendering.forget(device_id)
+        self._rendering.forget(device)
         self._events.publish(DeviceChanged(device_id, "deleted", device.tenant_uuid))
 
     def _visible(self, device_id: str, scope: Scope, *, new: bool = False) -> Device:

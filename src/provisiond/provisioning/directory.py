@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from provisiond.model.device import Device
@@ -69,6 +69,11 @@ class Directory:
         self._shapes: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._shared: dict[str, str] = {}
         self._indexes = {name: _Index() for name in _INDEXED_MEMBERS}
+        self._replaced: Callable[[Device, Mapping[str, Any]], None] = lambda old, new: None
+
+    def listen(self, replaced: Callable[[Device, Mapping[str, Any]], None]) -> None:
+        """Call back with the old device and the new document before a device that tells of itself otherwise is put."""
+        self._replaced = replaced
 
     async def fill(self, batches: AsyncIterator[Sequence[Device]]) -> None:
         """Take over all devices of the store, batch by batch."""
@@ -128,6 +133,8 @@ class Directory:
         document = device.document
         known = self._records.get(device.id)
         is_telling = known is None or _telling(dict(zip(*known, strict=True))) != _telling(document)
+        if known is not None and is_telling:
+            self._replaced(_device(known), document)
         self._unindex(device.id)
         names = tuple(document)
         values = tuple(self._compact(name, value) for name, value in document.items())

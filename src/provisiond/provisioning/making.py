@@ -12,6 +12,7 @@ from provisiond.errors import PluginProblem, ProvisiondError
 from provisiond.model.config import Config
 from provisiond.model.device import Device
 from provisiond.plugins.values import LoadedPlugin
+from provisiond.provisioning.deconfiguring import Deconfiguring
 from provisiond.provisioning.file_sets import FileSet
 from provisiond.provisioning.flattening import Flattening
 from provisiond.provisioning.masking import secrets_of
@@ -51,9 +52,18 @@ class Maker:
     """Makes sets of files, or finds those that were made from the same input before.
 
     :param files: where sets are looked up and kept.
+    :param deconfiguring: undoes what was done for a device before it is done anew, or not at all.
     """
 
-    def __init__(self, flattening: Flattening, host: PluginHost, files: RenderedFiles, clock: Clock) -> None:
+    def __init__(
+        self,
+        flattening: Flattening,
+        host: PluginHost,
+        files: RenderedFiles,
+        clock: Clock,
+        deconfiguring: Deconfiguring,
+    ) -> None:
+        self._deconfiguring = deconfiguring
         self._flattening = flattening
         self._host = host
         self._files = files
@@ -68,6 +78,7 @@ class Maker:
         try:
             return await self._made(number, device, former)
         except ProvisiondError as error:
+            await self._deconfiguring.undo(device)
             return Outcome(number, None, error.sentence), None
         except Exception:
             log.failure("the files of device {device} could not be made", device=device.id)
@@ -115,6 +126,7 @@ class Maker:
         kept = await self._files.load(device_key(device.id))
         if kept is not None and kept.revision == revision:
             return Outcome(number, revision), kept
+        await self._deconfiguring.undo(device)
         try:
             rendered = await self._host.device_files(plugin.id, device, raw_config)
         except ProvisiondError as error:

@@ -215,6 +215,7 @@ class Plugins:
         """
         self._installed(plugin_id)
         with self._use.alone(plugin_id):
+            await self._rendering.begin_anew(plugin_id, undo=True)
             await self._load(plugin_id, "reloaded")
 
     async def follow_source(self, plugin_id: str, *, there: bool) -> None:
@@ -226,6 +227,7 @@ class Plugins:
         """
         with self._use.alone(plugin_id):
             if there:
+                await self._rendering.begin_anew(plugin_id, undo=True)
                 await self._load(plugin_id, "reloaded" if plugin_id in self._host.installed() else "installed")
                 return
             await self._host.unload(plugin_id)
@@ -287,6 +289,7 @@ class Plugins:
     ) -> None:
         try:
             await self._archives.upgrade(plugin_id, progress, version, repository, given)
+            await self._rendering.begin_anew(plugin_id, undo=False)
         finally:
             # Also when the old version was put back and loaded again.
             self.changed([plugin_id], "upgraded")

@@ -14,6 +14,7 @@ from provisiond.plugins.values import RenderedFile
 from provisiond.provisioning.background import BackgroundQueue
 from provisiond.provisioning.changes import Changes
 from provisiond.provisioning.config_tree import ConfigTree
+from provisiond.provisioning.deconfiguring import Deconfiguring
 from provisiond.provisioning.directory import Directory
 from provisiond.provisioning.events import DeviceConfigured, Events
 from provisiond.provisioning.fetches import Fetches
@@ -54,8 +55,11 @@ class Rendering:
         background_limit: int = 1,
     ) -> None:
         self._directory = directory
+        self._host = host
         self._tree = tree
-        self._maker = Maker(flattening, host, files, clock)
+        self._deconfiguring = Deconfiguring(host)
+        directory.listen(self._deconfiguring.replaced)
+        self._maker = Maker(flattening, host, files, clock, self._deconfiguring)
         self._files = files
         self._fetches = fetches
         self._sightings = sightings
@@ -160,8 +164,7 @@ class Rendering:
         :param again: True to make them anew even when nothing changed.
         """
         if again:
-            self._outcomes.pop(device_id, None)
-            self._files.drop(device_key(device_id))
+            self._drop(device_id)
             self._changes.note("device", device_id)
         outcome, _ = await self._ensured(device_id)
         return outcome
@@ -214,12 +217,30 @@ class Rendering:
         """
         return await self._maker.preview(device, override)
 
-    def forget(self, device_id: str) -> None:
-        """Remove the files of a device that was deleted."""
-        self._outcomes.pop(device_id, None)
-        self._files.drop(device_key(device_id))
-        self._fetches.forget(device_id)
-        self.background.discard(device_id)
+    def forget(self, device: Device) -> None:
+        """Remove the files of a device that was deleted; what its plugin did for it is undone soon."""
+        self._drop(device.id)
+        self._fetches.forget(device.id)
+        self.background.discard(device.id)
+        Deferred.fromCoroutine(self._deconfiguring.undo(device))
+
+    async def begin_anew(self, plugin_id: str, *, undo: bool) -> None:
+        """Make the files of a plugin's devices anew when they are marked next, also those that would not differ.
+
+        That is for plugins that do more for a device than make its files; nothing happens for others.
+
+        :param undo: True to have the plugin that is loaded now undo what it did, because another takes its place.
+        """
+        if not self._host.undoes(plugin_id):
+            return
+        for device_id in self._directory.using_plugin(plugin_id):
+            device = self._directory.get(device_id)
+            if device is None:
+                continue
+            if undo:
+                await self._deconfiguring.undo_early(device)
+            self._drop(device_id)
+            await self.breathe()
 
     async def stop(self) -> None:
         """End the background work and write what is not on disk yet."""
@@ -299,8 +320,15 @@ class Rendering:
         outcome, files = await self._maker.device_set(number, device, self._outcomes.get(device_id))
         if files is not None and device_id in self._directory:
             self._keep(device_id, files)
+        elif files is not None:
+            # It was deleted meanwhile, and what was just done for it was not known yet.
+            await self._deconfiguring.undo(device.with_members(configured=True))
         self._record(device_id, outcome)
         return outcome, files
+
+    def _drop(self, device_id: str) -> None:
+        self._outcomes.pop(device_id, None)
+        self._files.drop(device_key(device_id))
 
     def _keep(self, device_id: str, files: FileSet) -> None:
         if self._files.at_hand(device_key(device_id)) is not files:

@@ -140,14 +140,14 @@ def deconfigure(self, device):
         with pytest.raises(PluginProblem, match="it does not suit"):
             plugin.device_files(device, {"fail": True})
         assert list((plugin.directory / "var" / "tftpboot").iterdir()) == []
-        plugin.deconfigure("two")
-        plugin.deconfigure("two")
+        plugin.deconfigure({"id": "two"})
+        plugin.deconfigure({"id": "two"})
         assert plugin.plugin.calls == [
             ("configure", "one", False, "M"),
             ("configure", "two", False, None),
-            ("deconfigure", "one", False, "M"),
             ("configure", "one", False, "M"),
             ("deconfigure", "one", False, "M"),
+            ("deconfigure", "two", False, None),
             ("deconfigure", "two", False, None),
         ]
 
