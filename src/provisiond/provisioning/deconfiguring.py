@@ -29,7 +29,9 @@ class Deconfiguring:
 
     def replaced(self, old: Device, new: Mapping[str, Any]) -> None:
         """Remember a device as it was, because it changes."""
-        if not old.configured or old.plugin is None or old.id in self._former or not self._host.undoes(old.plugin):
+        if not old.configured or old.id in self._former:
+            return
+        if not any(self._host.undoes(str(plugin)) for plugin in (old.plugin, new.get("plugin"))):
             return
         if any(old.document.get(name) != new.get(name) for name in CONFIGURING_MEMBERS):
             self._former[old.id] = old
