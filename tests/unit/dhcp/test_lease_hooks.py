@@ -290,7 +290,7 @@ def test_pauses_grow_and_begin_anew(program: Any, capsys: pytest.CaptureFixture[
     assert pauses == [2, 4, 8, 16, 30, 30, 30, 1, 1]
     assert capsys.readouterr().err.splitlines() == [
         "provisiond-dhcp-sender: away; leases are kept and reported later",
-        "provisiond-dhcp-sender: provisiond can be told again: 4 leases reported",
+        "provisiond-dhcp-sender: provisiond can be told again, leases reported: 4",
     ]
 
 
