@@ -66,13 +66,15 @@ class Calls:
     # Loading
 
     async def _loaded(self, wanted: Instruction, place: PluginPlace) -> HostedLegacyPlugin:
-        if self._places.get(place.id) == place:
+        # To load a plugin that is loaded already is to make it anew, as after a reload.
+        anew = wanted.kind == "load"
+        if not anew and self._places.get(place.id) == place:
             return self._hosted[place.id]
         async with self._lock(place.id):
-            if self._places.get(place.id) == place:
+            if not anew and self._places.get(place.id) == place:
                 return self._hosted[place.id]
             known = self._problems.get(place.id)
-            if known is not None and known[0] == place and wanted.kind != "load":
+            if known is not None and known[0] == place and not anew:
                 raise PluginProblem(known[1])
             await self._closed(place.id)
             try:
@@ -190,18 +192,36 @@ class Calls:
         return packed_answer({"action": "Done", "members": {}})
 
     async def _web(
-        self, hosted: HostedLegacyPlugin, request: PhoneRequest, prov_dev: Mapping[str, Any] | None
+        self,
+        hosted: HostedLegacyPlugin,
+        request: PhoneRequest,
+        prov_dev: Mapping[str, Any] | None,
+        files: Mapping[str, bytes],
     ) -> bytes:
+        await self._shown(hosted, prov_dev, files)
         service = hosted.plugin.http_service
         answer = await driving.web_answer(service, request, prov_dev, self._reactor)
         return packed_answer({"status": answer.status, "headers": answer.headers}, answer.body)
+
+    async def _shown(
+        self, hosted: HostedLegacyPlugin, prov_dev: Mapping[str, Any] | None, files: Mapping[str, bytes]
+    ) -> None:
+        """Services of plugins read what configure wrote."""
+        if prov_dev is not None:
+            await self._alone(hosted, hosted.show, str(prov_dev.get("id")), files)
 
     async def _path(self, hosted: HostedLegacyPlugin, request: PhoneRequest) -> bytes:
         return packed_answer({"path": driving.rewritten(hosted.plugin.http_service, request)})
 
     async def _tftp(
-        self, hosted: HostedLegacyPlugin, filename: bytes, peer: str, prov_dev: Mapping[str, Any] | None
+        self,
+        hosted: HostedLegacyPlugin,
+        filename: bytes,
+        peer: str,
+        prov_dev: Mapping[str, Any] | None,
+        files: Mapping[str, bytes],
     ) -> bytes:
+        await self._shown(hosted, prov_dev, files)
         service = hosted.plugin.tftp_service
         content, code, text = await driving.tftp_answer(service, filename, peer, prov_dev, self._reactor)
         return packed_answer({"served": content is not None, "code": code, "text": text}, content or b"")

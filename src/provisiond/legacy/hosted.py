@@ -178,6 +178,10 @@ class HostedLegacyPlugin:
             logger.warning("%s: deconfigure raised %s", self.id, type(error).__name__)
         self._mirror.drop()
 
+    def show(self, device_id: str, files: Mapping[str, bytes]) -> None:
+        """Let the plugin's own services find the files of a device where it wrote them."""
+        self._mirror.show(device_id, files)
+
     def _trigger(self, device: Mapping[str, Any]) -> str | None:
         ask: Callable[[Any], Any] = getattr(self.plugin, "get_remote_state_trigger_filename", lambda _: None)
         try:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ from attrs import frozen
 
 VAR_DIRECTORIES: Final = ("cache", "installed", "templates", "tftpboot")
 MAX_SHOWN: Final = 20_000
+MAX_OWNERS: Final = 1_000
 MAX_FILE: Final = 8 * 1024 * 1024
 
 Stamp = tuple[int, int, int]
@@ -44,6 +46,7 @@ class Mirror:
         self.root = root
         self.tftpboot = root / "var" / "tftpboot"
         self._kept: dict[str, tuple[Stamp, bytes]] = {}
+        self._shown: OrderedDict[str, tuple[str, ...]] = OrderedDict()
         for name in VAR_DIRECTORIES:
             (home / "var" / name).mkdir(parents=True, exist_ok=True)
         self.tftpboot.mkdir(parents=True)
@@ -85,18 +88,45 @@ class Mirror:
             if name not in self._kept:
                 path.unlink()
 
+    def show(self, owner: str, files: Mapping[str, bytes]) -> None:
+        """Let the plugin find these files, and no others of this owner, where it once wrote them.
+
+        They stay, as if they were kept, until others are shown or many other owners' were.
+        """
+        before = self._shown.pop(owner, ())
+        for name in before:
+            if name not in files:
+                self._hide(name)
+        for name, content in files.items():
+            kept = self._kept.get(name)
+            if kept is None or kept[1] != content or not (self.tftpboot / name).exists():
+                self._keep(name, content)
+        self._shown[owner] = tuple(files)
+        while len(self._shown) > MAX_OWNERS:
+            for name in self._shown.popitem(last=False)[1]:
+                self._hide(name)
+
     def forget_kept(self) -> None:
-        """Clear away what was kept, too."""
+        """Clear away what was kept or shown, too."""
         self._kept.clear()
+        self._shown.clear()
         for path, _ in self._written():
             path.unlink()
 
     def _put_back(self, name: str) -> None:
+        self._keep(name, self._kept[name][1])
+
+    def _keep(self, name: str, content: bytes) -> None:
         path = self.tftpboot / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        content = self._kept[name][1]
+        # What lies there may be a link to the installed plugin's own file.
+        path.unlink(missing_ok=True)
         path.write_bytes(content)
         self._kept[name] = (_stamp(path), content)
+
+    def _hide(self, name: str) -> None:
+        if self._kept.pop(name, None) is not None:
+            (self.tftpboot / name).unlink(missing_ok=True)
 
     def _written(self) -> Iterator[tuple[Path, str]]:
         for directory, _, files in os.walk(self.tftpboot):

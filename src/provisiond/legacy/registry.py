@@ -20,6 +20,7 @@ from provisiond.plugins.legacy_facts import LegacyRunner, check_interface, parse
 from provisiond.plugins.manifest import check_api, check_plugin_id, read_manifest
 from provisiond.plugins.messages import parsed_answer, parsed_files
 from provisiond.plugins.registry import PluginRegistry, log
+from provisiond.plugins.revisions import revision_with, static_state
 from provisiond.plugins.values import STATIC, LegacyFacts, LoadedPlugin, PluginInfo, RenderedFile, ServedBy
 from provisiond.sdk import SyncAction
 
@@ -242,7 +243,7 @@ class FullPluginRegistry(PluginRegistry):
             return await super()._loaded_from(directory, plugin_id)
         self._installed[plugin_id] = info
         self._check_legacy(info)
-        place = await self._place(directory, plugin_id)
+        place = await self._legacy_place(directory, plugin_id)
         facts = parsed_facts(await self._runner.call("load", place, seconds=self._seconds))
         return LoadedPlugin(
             id=plugin_id,
@@ -252,6 +253,12 @@ class FullPluginRegistry(PluginRegistry):
             parameters=facts.parameters,
             legacy=facts,
         )
+
+    async def _legacy_place(self, directory: Path, plugin_id: str) -> PluginPlace:
+        """Return the state of a plugin; what it makes may also depend on which firmware lies beside its files."""
+        place = await self._place(directory, plugin_id)
+        state: str = await self._threads.run(static_state, directory)
+        return evolve(place, revision=revision_with(place.revision, (("static files", state),)))
 
     def _check_legacy(self, info: PluginInfo) -> None:
         check_api(info, legacy=True)

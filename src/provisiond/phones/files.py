@@ -24,9 +24,17 @@ MAX_REMEMBERED: Final = 20_000
 NATIVE: Final = ServedBy()
 
 
+class Files(Protocol):
+    """All files of a device, by name (``provisioning.file_sets``)."""
+
+    @property
+    def files(self) -> Mapping[str, RenderedFile]: ...
+
+
 class Rendering(Protocol):
     """Gives fresh rendered files (``provisioning.rendering``)."""
 
+    async def device_files(self, device: Device) -> Files | None: ...
     async def device_file(self, device: Device, name: str) -> RenderedFile | None: ...
     async def common_file(self, plugin_id: str, name: str) -> RenderedFile | None: ...
 
@@ -82,7 +90,8 @@ class PhoneFiles:
             return None
         if self._serving is not None and request is not None:
             if served.kind == "code":
-                return await asked_content(self._serving, device, request)
+                made = await self._rendering.device_files(device)
+                return await asked_content(self._serving, device, request, made.files if made is not None else {})
             if served.rewrites:
                 name = await rewritten_name(self._serving, device, request) or name
         if request is not None and request.protocol is PhoneProtocol.TFTP and served.is_legacy:

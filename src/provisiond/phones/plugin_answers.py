@@ -11,6 +11,7 @@ from provisiond.identification.values import Protocol as PhoneProtocol
 from provisiond.legacy.wire import PhoneRequest as PluginRequest
 from provisiond.model.device import Device
 from provisiond.phones.content import Content, OwnAnswer
+from provisiond.plugins.values import RenderedFile
 
 _DROPPED = frozenset({"content-length", "transfer-encoding", "connection", "server", "date"})
 
@@ -21,18 +22,22 @@ class Asking(Protocol):
     async def ask(self, kind: str, plugin_id: str, *arguments: Any) -> tuple[Mapping[str, Any], bytes]: ...
 
 
-async def asked_content(plugins: Asking, device: Device, request: PhoneRequest) -> Content:
+async def asked_content(
+    plugins: Asking, device: Device, request: PhoneRequest, rendered: Mapping[str, RenderedFile]
+) -> Content:
     """Return what the plugin of a device answers to a request.
 
+    :param rendered: the files of the device; the plugin finds them where it wrote them.
     :raises PluginProblem: when it cannot answer at all.
     """
     document = {key: value for key, value in device.document.items() if value is not None}
+    files = {name: file.content for name, file in rendered.items()}
     if request.protocol is PhoneProtocol.TFTP:
         name = request.path.encode("latin-1", "replace")
-        header, body = await plugins.ask("tftp", device.plugin or "", name, request.peer or "", document)
+        header, body = await plugins.ask("tftp", device.plugin or "", name, request.peer or "", document, files)
         status = 0 if header.get("served") is True else -1 - max(0, int(header.get("code", 0)))
         return _content(body, OwnAnswer(status=status, text=str(header.get("text", ""))[:200]))
-    header, body = await plugins.ask("web", device.plugin or "", for_plugin(request), document)
+    header, body = await plugins.ask("web", device.plugin or "", for_plugin(request), document, files)
     headers = tuple((str(name), str(value)) for name, value in header["headers"] if str(name).lower() not in _DROPPED)
     return _content(body, OwnAnswer(status=int(header["status"]), headers=headers))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,6 +33,22 @@ def revision_of(directory: Path, year: int) -> str:
             _hashed(child, directory, digest)
     _hashed(directory / "var" / "templates", directory, digest)
     return digest.hexdigest()[:32]
+
+
+def static_state(directory: Path) -> str:
+    """Return a text that tells names, sizes and times of what lies in a plugin's ``var/tftpboot``. Blocks."""
+    root = directory / "var" / "tftpboot"
+    digest = hashlib.sha256()
+    for folder, folders, names in os.walk(root):
+        folders.sort()
+        for name in sorted(names):
+            try:
+                status = os.lstat(f"{folder}/{name}")
+            except FileNotFoundError:
+                continue
+            line = f"{folder.removeprefix(str(root))}/{name}\0{status.st_size}\0{status.st_mtime_ns}\0"
+            digest.update(line.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
 
 
 def revision_with(revision: str, values: tuple[tuple[str, Any], ...]) -> str:

@@ -11,7 +11,8 @@ from typing import Any, TypedDict
 
 from provisiond.errors import ProvisiondError
 from provisiond.legacy.surface.servers.tftp.packet import ERR_FNF, Packet
-from provisiond.paths import contained
+from provisiond.legacy.surroundings import HERE
+from provisiond.paths import UnsafeName, contained
 
 
 class TFTPRequest(TypedDict):
@@ -80,7 +81,12 @@ def contained_file(root: str, name: str) -> Any:
     :raises OSError: when there is none.
     :raises provisiond.paths.UnsafeName: when the name leads out of the directory.
     """
-    return contained(Path(root), name).open("rb")
+    try:
+        path = contained(Path(root), name)
+    except UnsafeName:
+        # What the plugin sees of its static files are links into the installed one.
+        path = contained(HERE.at_home(root), name)
+    return path.open("rb")
 
 
 class TFTPHookService(AbstractTFTPReadService):
