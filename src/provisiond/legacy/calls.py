@@ -196,7 +196,7 @@ class Calls:
         hosted: HostedLegacyPlugin,
         request: PhoneRequest,
         prov_dev: Mapping[str, Any] | None,
-        files: Mapping[str, bytes],
+        files: Mapping[str, bytes] | None = None,
     ) -> bytes:
         await self._shown(hosted, prov_dev, files)
         service = hosted.plugin.http_service
@@ -204,10 +204,10 @@ class Calls:
         return packed_answer({"status": answer.status, "headers": answer.headers}, answer.body)
 
     async def _shown(
-        self, hosted: HostedLegacyPlugin, prov_dev: Mapping[str, Any] | None, files: Mapping[str, bytes]
+        self, hosted: HostedLegacyPlugin, prov_dev: Mapping[str, Any] | None, files: Mapping[str, bytes] | None
     ) -> None:
         """Services of plugins read what configure wrote."""
-        if prov_dev is not None:
+        if prov_dev is not None and files is not None:
             await self._alone(hosted, hosted.show, str(prov_dev.get("id")), files)
 
     async def _path(self, hosted: HostedLegacyPlugin, request: PhoneRequest) -> bytes:
@@ -219,7 +219,7 @@ class Calls:
         filename: bytes,
         peer: str,
         prov_dev: Mapping[str, Any] | None,
-        files: Mapping[str, bytes],
+        files: Mapping[str, bytes] | None = None,
     ) -> bytes:
         await self._shown(hosted, prov_dev, files)
         service = hosted.plugin.tftp_service
