@@ -21,6 +21,7 @@ from provisiond.current_settings import (
 )
 from provisiond.identification.extract import Identifier
 from provisiond.identification.knowledge import Knowledge
+from provisiond.legacy.own_packages import OwnPackages
 from provisiond.legacy.processes import LegacyProcesses
 from provisiond.legacy.recognition import LegacyRecognition
 from provisiond.legacy.registry import FullPluginRegistry
@@ -334,7 +335,7 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
             identifier=Identifier(knowledge),
             host=registry,
             archives=archives.plugins,
-            packages=archives.firmware,
+            packages=OwnPackages(registry, archives.firmware, reactor),
             host_side=lambda plugins, operations, events, tenants: host_packages.host_side(
                 plugins, operations, events, tenants, threads, reactor
             ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, BinaryIO
 
 from tests.support.provisioning import Gate
@@ -10,6 +11,7 @@ from tests.support.provisioning import Gate
 from provisiond.errors import PackageProblem, UnknownReference
 from provisiond.model.operation import OperationProgress
 from provisiond.packages.firmware.inspection import LinkState
+from provisiond.provisioning.packages import Work
 
 
 class FakeFirmware:
@@ -28,9 +30,10 @@ class FakeFirmware:
     async def faults(self, plugin_id: str) -> Sequence[str]:
         return self.wrong
 
-    async def check_package(self, plugin_id: str, package: str) -> None:
+    async def prepared(self, word: str, plugin_id: str, package: str) -> Work:
         if package not in self.offers:
             raise UnknownReference("package not found")
+        return partial(self.install, plugin_id, package)
 
     async def installable(self, plugin_id: str, locale: str | None) -> Mapping[str, Mapping[str, Any]]:
         return self.offers
@@ -43,8 +46,6 @@ class FakeFirmware:
         if package in self.broken:
             raise PackageProblem(f"{package} cannot be downloaded")
         self.there[package] = self.offers[package]
-
-    upgrade = install
 
     async def uninstall(self, plugin_id: str, package: str) -> None:
         del self.there[package]

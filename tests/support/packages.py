@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from tests.support.provisioning import Gate
 
 from provisiond.errors import PackageProblem, UnknownReference
 from provisiond.model.operation import OperationProgress
+from provisiond.provisioning.packages import Work
 
 
 class FakePackages:
@@ -33,9 +35,10 @@ class FakePackages:
     async def faults(self, plugin_id: str) -> tuple[str, ...]:
         return ()
 
-    async def check_package(self, plugin_id: str, package: str) -> None:
+    async def prepared(self, word: str, plugin_id: str, package: str) -> Work:
         if package not in self.offers.get(plugin_id, {}):
             raise UnknownReference(f'package "{package}" is not known')
+        return partial(self.install, plugin_id, package)
 
     async def installable(self, plugin_id: str, locale: str | None) -> Mapping[str, Mapping[str, Any]]:
         return self.offers.get(plugin_id, {})
@@ -58,9 +61,6 @@ class FakePackages:
         members = {name: offered[name] for name in ("version", "description")}
         self.kept.setdefault(plugin_id, {})[package] = members
         placing.succeed()
-
-    async def upgrade(self, plugin_id: str, package: str, progress: OperationProgress) -> None:
-        await self.install(plugin_id, package, progress)
 
     async def uninstall(self, plugin_id: str, package: str) -> None:
         if self.fails is not None:

@@ -13,6 +13,7 @@ from provisiond.errors import PluginProblem
 from provisiond.legacy import driving
 from provisiond.legacy.extracting import extract, support
 from provisiond.legacy.hosted import HostedLegacyPlugin, LegacyFile, Setting
+from provisiond.legacy.installing import Installations, listed
 from provisiond.legacy.mirror import Mirror
 from provisiond.legacy.notifying import SyncService
 from provisiond.legacy.surroundings import Surroundings
@@ -41,6 +42,7 @@ class Calls:
         self._problems: dict[str, tuple[PluginPlace, str]] = {}
         self._locks: dict[str, DeferredLock] = {}
         self._made = 0
+        self._installations = Installations()
         self._base: Mapping[str, Any] = {}
 
     async def answer(self, wanted: Instruction) -> bytes:
@@ -232,17 +234,40 @@ class Calls:
     async def _upload(self, hosted: HostedLegacyPlugin, name: str) -> bytes:
         return packed_answer({"accepted": False})
 
+    async def _package_list(self, hosted: HostedLegacyPlugin, which: str) -> bytes:
+        hosted.installer(f"list_{which}")
+        rows = await self._checked(hosted, listed, hosted.services["install"], which)
+        return packed_answer({"packages": rows})
+
+    async def _package_begin(self, hosted: HostedLegacyPlugin, word: str, package: str) -> bytes:
+        begun = await self._checked(hosted, hosted.installer(word), package)
+        return packed_answer({"number": self._installations.begin(hosted.id, begun)})
+
+    async def _package_state(self, hosted: HostedLegacyPlugin, number: int) -> bytes:
+        return packed_answer(self._installations.state(hosted.id, number, hosted.reason))
+
+    async def _package_uninstall(self, hosted: HostedLegacyPlugin, package: str) -> bytes:
+        await self._checked(hosted, hosted.installer("uninstall"), package)
+        return packed_answer({})
+
     async def _set_parameter(
         self, hosted: HostedLegacyPlugin, name: str, value: str | None, tenant: str | None
     ) -> bytes:
         await self._parameter_call(hosted, hosted.set_parameter, name, value, tenant)
         return await self._describe(hosted)
 
-    async def _parameter_call(self, hosted: HostedLegacyPlugin, work: Callable[..., T], *arguments: Any) -> T | None:
+    async def _parameter_call(self, hosted: HostedLegacyPlugin, work: Callable[..., T], *arguments: Any) -> T:
+        def known() -> T:
+            try:
+                return work(*arguments)
+            except KeyError:
+                raise PluginProblem(UNKNOWN_PARAMETER) from None
+
+        return await self._checked(hosted, known)
+
+    async def _checked(self, hosted: HostedLegacyPlugin, work: Callable[..., T], *arguments: Any) -> T:
         try:
             return await self._alone(hosted, work, *arguments)
-        except KeyError:
-            raise PluginProblem(UNKNOWN_PARAMETER) from None
         except PluginProblem:
             raise
         except (Exception, SystemExit) as error:
@@ -261,6 +286,10 @@ _ANSWERS: Final[Mapping[str, Callable[..., Awaitable[bytes]]]] = {
     "sensitive": Calls._sensitive,
     "upload": Calls._upload,
     "set_parameter": Calls._set_parameter,
+    "package_list": Calls._package_list,
+    "package_begin": Calls._package_begin,
+    "package_state": Calls._package_state,
+    "package_uninstall": Calls._package_uninstall,
 }
 
 

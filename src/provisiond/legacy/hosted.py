@@ -15,6 +15,7 @@ from provisiond.errors import PluginProblem
 from provisiond.legacy import driving
 from provisiond.legacy.application import Application
 from provisiond.legacy.firmware import FetchfwPluginHelper
+from provisiond.legacy.installing import installs
 from provisiond.legacy.loading import plugin_class, reason
 from provisiond.legacy.mirror import MadeFile, Mirror
 from provisiond.legacy.quirks import suited
@@ -106,6 +107,7 @@ class HostedLegacyPlugin:
             "passwords": [[uri, *pair] for uri, pair in helper.passwords.items()] if helper is not None else [],
             "package_problems": list(helper.problems) if helper is not None else [],
             "degraded": self.degraded,
+            "installs": installs(installer),
         }
 
     def _parameter_rows(self) -> list[list[str | None]]:
@@ -216,6 +218,19 @@ class HostedLegacyPlugin:
 
     def _reason(self, error: BaseException) -> str:
         return reason(error, self._mirror.root)
+
+    # Its own installation service
+
+    def installer(self, word: str) -> Callable[..., Any]:
+        """Return a method of its installation service, as that is now.
+
+        :raises PluginProblem: when there is none.
+        """
+        found = getattr(self.services.get("install"), word, None)
+        if not callable(found):
+            raise PluginProblem(f"the plugin's installation service has no {word}")
+        method: Callable[..., Any] = found
+        return method
 
     # Its own parameters
 

@@ -186,7 +186,7 @@ class FullPluginRegistry(PluginRegistry):
     async def ask(self, kind: str, plugin_id: str, *arguments: Any) -> tuple[Mapping[str, Any], bytes]:
         """Return header and body of what a plugin of the older interface answers.
 
-        :param kind: ``web``, ``path``, ``tftp`` or ``sensitive``.
+        :param kind: ``web``, ``path``, ``tftp``, ``sensitive`` or one of those that begin with ``package_``.
         :raises PluginProblem: when the plugin is not loaded, is of the other kind, or fails.
         """
         plugin = self._loaded.get(plugin_id)

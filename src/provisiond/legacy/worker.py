@@ -10,6 +10,7 @@ import resource
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -37,7 +38,7 @@ class Connection:
         self._out = out
         self._frames: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._asked: dict[int, Deferred[Any]] = {}
-        self._number = 0
+        self._numbers = count(1)
         self.handle: Callable[[Instruction], Any] | None = None
 
     def start(self) -> None:
@@ -77,14 +78,14 @@ class Connection:
     # Plugins ask
 
     def deferred(self, kind: str, /, **members: Any) -> Deferred[Any]:
-        """Ask the server; to be called in the reactor's thread."""
-        self._number += 1
+        """Ask the server; the Deferred fires in the reactor's thread."""
+        number = next(self._numbers)
         asked: Deferred[Any] = Deferred()
-        self._asked[self._number] = asked
+        self._asked[number] = asked
         try:
-            self._send(QUESTION, self._number, json.dumps({"kind": kind, **members}).encode())
+            self._send(QUESTION, number, json.dumps({"kind": kind, **members}).encode())
         except (TypeError, ValueError):
-            del self._asked[self._number]
+            del self._asked[number]
             raise PluginProblem("the plugin gave the server something that is no JSON") from None
         return asked
 

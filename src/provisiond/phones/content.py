@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from attrs import frozen
+
+SILENCE: Final = -1_000
 
 
 @frozen(kw_only=True)
 class OwnAnswer:
     """What a plugin that answers by itself said.
 
-    :param status: of HTTP; over TFTP 0, or -1 minus the error code of a refusal.
+    :param status: of HTTP; over TFTP 0, -1 minus the error code of a refusal, or :data:`SILENCE` for no answer.
     """
 
     status: int

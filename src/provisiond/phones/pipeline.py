@@ -286,6 +286,8 @@ class Pipeline:
 
 
 def _verdict(device: Device | None, content: Content | None, reason: str) -> tuple[str, str]:
+    if content is not None and content.own is not None and content.own.status < 0:
+        return "served", f"the plugin's own answer: {content.own.text}"
     if content is not None:
         return "served", f"{content.kind} file; {reason}" if reason else f"{content.kind} file"
     if device is None:

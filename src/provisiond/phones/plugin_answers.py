@@ -10,7 +10,7 @@ from provisiond.identification.values import PhoneRequest
 from provisiond.identification.values import Protocol as PhoneProtocol
 from provisiond.legacy.wire import PhoneRequest as PluginRequest
 from provisiond.model.device import Device
-from provisiond.phones.content import Content, OwnAnswer
+from provisiond.phones.content import SILENCE, Content, OwnAnswer
 from provisiond.plugins.values import RenderedFile
 
 _DROPPED = frozenset({"content-length", "transfer-encoding", "connection", "server", "date"})
@@ -35,7 +35,8 @@ async def asked_content(
     if request.protocol is PhoneProtocol.TFTP:
         name = request.path.encode("latin-1", "replace")
         header, body = await plugins.ask("tftp", device.plugin or "", name, request.peer or "", document, files)
-        status = 0 if header.get("served") is True else -1 - max(0, int(header.get("code", 0)))
+        code = int(header.get("code", 0))
+        status = 0 if header.get("served") is True else SILENCE if code < 0 else -1 - code
         return _content(body, OwnAnswer(status=status, text=str(header.get("text", ""))[:200]))
     header, body = await plugins.ask("web", device.plugin or "", for_plugin(request), document, files)
     headers = tuple((str(name), str(value)) for name, value in header["headers"] if str(name).lower() not in _DROPPED)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from provisiond.identification.values import PhoneRequest, Protocol
 from provisiond.metrics import Metrics
-from provisiond.phones.content import Content
+from provisiond.phones.content import SILENCE, Content
 from provisiond.phones.pipeline import Answering
 from provisiond.tftp.packets import ErrorCode
-from provisiond.tftp.source import ReadRequest, Refusal, TransferResult, Upload
+from provisiond.tftp.source import ReadRequest, Refusal, Silence, TransferResult, Upload
 
 
 class TftpFiles:
@@ -23,6 +23,7 @@ class TftpFiles:
         """Return the file.
 
         :raises Refusal: file not found, or an undefined error with its reason in the log.
+        :raises Silence: when the plugin of the phone does not answer.
         """
         key = (request.filename, request.peer)
         kept = self._pipeline.again(key, "tftp", "RRQ")
@@ -35,6 +36,8 @@ class TftpFiles:
         if answer.content is None:
             raise Refusal(ErrorCode.NOT_FOUND, "file not found")
         own = answer.content.own
+        if own is not None and own.status == SILENCE:
+            raise Silence(own.text)
         if own is not None and own.status < 0:
             raise Refusal(ErrorCode(min(-1 - own.status, 8)), own.text)
         return _bytes_or_path(answer.content)

@@ -47,6 +47,7 @@ def parsed_facts(payload: bytes) -> LegacyFacts:
             firmware_root=_inside(header["firmware_root"]),
             passwords=tuple((str(uri), _text(user), _text(word)) for uri, user, word in header["passwords"]),
             degraded=_text(header["degraded"]),
+            installs=_one_of(header["installs"], ("none", "server", "plugin")),
             package_problems=tuple(str(each)[:500] for each in header["package_problems"][:20]),
         )
     except (KeyError, TypeError, ValueError, UnsafeName):
@@ -54,9 +55,14 @@ def parsed_facts(payload: bytes) -> LegacyFacts:
 
 
 def _served(row: Mapping[str, Any]) -> ServedBy:
-    if row["kind"] not in ("none", "files", "code"):
-        raise ValueError(row["kind"])
-    return ServedBy(kind=row["kind"], root=_inside(row["root"]), rewrites=row["rewrites"] is True, is_legacy=True)
+    kind = _one_of(row["kind"], ("none", "files", "code"))
+    return ServedBy(kind=kind, root=_inside(row["root"]), rewrites=row["rewrites"] is True, is_legacy=True)
+
+
+def _one_of(word: Any, words: tuple[str, ...]) -> str:
+    if word not in words:
+        raise ValueError(word)
+    return str(word)
 
 
 def _inside(name: Any) -> str:

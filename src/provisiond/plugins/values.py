@@ -137,6 +137,7 @@ class LegacyFacts:
     :param firmware_root: where its packages go, relative to its directory.
     :param passwords: user and password by the beginning of a URL; never logged.
     :param degraded: why the files that its devices share are not complete, or None.
+    :param installs: who installs its packages: ``server``, ``plugin`` when it has a service of its own, or ``none``.
     """
 
     http: ServedBy
@@ -148,6 +149,7 @@ class LegacyFacts:
     passwords: tuple[tuple[str, str | None, str | None], ...] = field(default=(), repr=False)
     degraded: str | None = None
     package_problems: tuple[str, ...] = ()
+    installs: str = "server"
 
 
 @frozen(kw_only=True)

@@ -20,6 +20,7 @@ from provisiond.store.operations import StoredOperation
 log = Logger()
 LABEL = "install_pkg"
 Work = Callable[[OperationProgress], Awaitable[None]]
+Prepare = Callable[[str, str], Awaitable[Work]]
 
 
 class PackageService(Protocol):
@@ -27,11 +28,10 @@ class PackageService(Protocol):
 
     async def has_packages(self, plugin_id: str) -> bool: ...
     async def faults(self, plugin_id: str) -> Sequence[str]: ...
-    async def check_package(self, plugin_id: str, package: str) -> None: ...
+    async def prepared(self, word: str, plugin_id: str, package: str) -> Work: ...
     async def installable(self, plugin_id: str, locale: str | None) -> Mapping[str, Mapping[str, Any]]: ...
     async def installed(self, plugin_id: str, locale: str | None) -> Mapping[str, Mapping[str, Any]]: ...
     async def install(self, plugin_id: str, package: str, progress: OperationProgress) -> None: ...
-    async def upgrade(self, plugin_id: str, package: str, progress: OperationProgress) -> None: ...
     async def uninstall(self, plugin_id: str, package: str) -> None: ...
 
 
@@ -99,18 +99,17 @@ class Packages:
         :raises NotFound: when the plugin is not loaded, or has no packages.
         :raises UnknownReference: when it has no such package.
         :raises PackageProblem: when the package is defined wrongly.
+        :raises PluginProblem: when the plugin has a service of its own for this, and that refuses.
         :raises InProgress: while that package is being worked on, or the plugin is being replaced.
         """
         service = await self._of(plugin_id)
-        await service.check_package(plugin_id, package)
-        return await self._begin("install", plugin_id, package, partial(service.install, plugin_id, package))
+        return await self._begin("install", plugin_id, package, partial(service.prepared, "install"))
 
     async def upgrade(self, plugin_id: str, package: str) -> StoredOperation:
         """Install the present version of an installed package, as an operation; raises as :meth:`install`."""
         service = await self._of(plugin_id)
-        await service.check_package(plugin_id, package)
         await self._there(plugin_id, package)
-        return await self._begin("upgrade", plugin_id, package, partial(service.upgrade, plugin_id, package))
+        return await self._begin("upgrade", plugin_id, package, partial(service.prepared, "upgrade"))
 
     async def install_all(self, plugin_id: str) -> StoredOperation:
         """Install, one after another, every package that is not installed in its present version, as an operation.
@@ -121,7 +120,7 @@ class Packages:
         :raises InProgress: while this is being done already, or the plugin is being replaced.
         """
         service = await self._of(plugin_id)
-        return await self._begin("install_all", plugin_id, "", partial(self._install_all, service, plugin_id))
+        return await self._begin("install_all", plugin_id, "", partial(self._all_of, service))
 
     async def uninstall(self, plugin_id: str, package: str) -> None:
         """Remove a package's files.
@@ -135,6 +134,9 @@ class Packages:
         with self._taken(plugin_id, package):
             await service.uninstall(plugin_id, package)
         log.info("package {package} of plugin {plugin} was removed", package=package, plugin=plugin_id)
+
+    async def _all_of(self, service: PackageService, plugin_id: str, package: str) -> Work:
+        return partial(self._install_all, service, plugin_id)
 
     async def _install_all(self, service: PackageService, plugin_id: str, progress: OperationProgress) -> None:
         offered, installed = await self.installable(plugin_id), await self.installed(plugin_id)
@@ -154,8 +156,13 @@ class Packages:
             reasons = "; ".join(f"{package}: {sentence}" for package, sentence in failed.items())
             raise PackageProblem(f"{len(failed)} of {len(offered)} packages could not be installed: {reasons}")
 
-    async def _begin(self, word: str, plugin_id: str, package: str, work: Work) -> StoredOperation:
+    async def _begin(self, word: str, plugin_id: str, package: str, prepare: Prepare) -> StoredOperation:
         taken = self._taken(plugin_id, package)
+        try:
+            work = await prepare(plugin_id, package)
+        except BaseException:
+            taken.close()
+            raise
 
         async def whole(progress: OperationProgress) -> None:
             with taken:

@@ -22,7 +22,7 @@ from provisiond.tftp.packets import ErrorCode
 from provisiond.tftp.pool import Address
 from provisiond.tftp.receiving import WriteTransfer
 from provisiond.tftp.running import Key, Reactor, Reader, Running, Transfers
-from provisiond.tftp.source import ContentSource, ReadRequest, Refusal, TransferResult, Upload
+from provisiond.tftp.source import ContentSource, ReadRequest, Refusal, Silence, TransferResult, Upload
 from provisiond.tftp.transfer import Outcome, ReadTransfer
 
 log = Logger()
@@ -239,6 +239,9 @@ class TftpService:
         request = ReadRequest(filename=packet.filename, mode=packet.mode, peer=host, local=local)
         try:
             self._begin(sock, await self._prepared(key, packet, request))
+            return
+        except Silence:
+            self._gate.occupancy.leave(host)
             return
         except Refusal as refusal:
             code, message = refusal.number, refusal.sentence

@@ -25,6 +25,12 @@ class Refusal(ProvisiondError):
         self.number = number
 
 
+class Silence(ProvisiondError):
+    """The request is not answered at all, because whoever is to answer wants it so."""
+
+    code = "tftp-silence"
+
+
 @frozen(kw_only=True)
 class ReadRequest:
     """A client asks for a file.
@@ -77,6 +83,7 @@ class ContentSource(Protocol):
         """Return the content: bytes, or a regular file that is mapped, not read.
 
         :raises Refusal: for an error packet of its own choice.
+        :raises Silence: for no packet at all.
         """
 
     async def accepts(self, request: ReadRequest) -> bool:
