@@ -5,26 +5,18 @@ The server and busybox's udhcpc have a network namespace each; what is told to p
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.lease_hooks import HOOK, HOOKS, notes, sender_command
-from tests.support.namespaces import SERVER_ADDRESS, Cable, at_work, cable
+from tests.support.dhcp_servers import URL, DhcpServer, dhcpd, dnsmasq, kea
+from tests.support.lease_hooks import HOOK, notes, sender_command
+from tests.support.namespaces import Cable, at_work, cable
 from tests.support.servers import Running, prepared
-
-from provisiond.dhcp.plan import Server, planned
-from provisiond.dhcp.writers import WRITERS
-
-INSTALLED = "/usr/share/provisiond/dhcp-hooks/provisiond-dhcp-lease"
-URL = "http://192.0.2.1:8667/"
 
 
 @pytest.fixture(scope="module")
@@ -59,58 +51,6 @@ def hook(tmp_path: Path, spool: Path) -> Path:
     return wrapper
 
 
-def told_to_phones(form: str) -> str:
-    server = Server(address=SERVER_ADDRESS, url=URL.rstrip("/"))
-    return WRITERS[form](planned(["Polycom"], {}, server), server)
-
-
-def shipped(name: str, hook: Path) -> str:
-    return (HOOKS / name).read_text().replace(INSTALLED, str(hook))
-
-
-@contextmanager
-def dnsmasq(network: Cable, directory: Path, hook: Path) -> Iterator[None]:
-    file = directory / "dnsmasq.conf"
-    file.write_text(told_to_phones("dnsmasq") + shipped("dnsmasq.conf", hook))
-    own = ["--keep-in-foreground", "--log-facility=-", "--port=0", "--user=root", f"--conf-file={file}", "--pid-file"]
-    range_ = ["--interface=server0", "--bind-interfaces", "--dhcp-range=192.0.2.50,192.0.2.99,1h", "--no-ping"]
-    command = [*network.server, "/usr/sbin/dnsmasq", *own, *range_, f"--dhcp-leasefile={directory / 'leases'}"]
-    with at_work(command, directory / "log", "DHCP, sockets bound", dict(os.environ)):
-        yield
-
-
-@contextmanager
-def dhcpd(network: Cable, directory: Path, hook: Path) -> Iterator[None]:
-    file, leases = directory / "dhcpd.conf", directory / "leases"
-    leases.touch()
-    subnet = "subnet 192.0.2.0 netmask 255.255.255.0 { range 192.0.2.100 192.0.2.149; }\nping-check false;\n"
-    file.write_text(subnet + "authoritative;\n" + told_to_phones("isc") + shipped("isc-dhcpd.conf", hook))
-    own = ["-f", "-d", "-cf", str(file), "-lf", str(leases), "-pf", str(directory / "pid"), "server0"]
-    with at_work([*network.server, "/usr/sbin/dhcpd", *own], directory / "log", "starting service", dict(os.environ)):
-        yield
-
-
-@contextmanager
-def kea(network: Cable, directory: Path, hook: Path) -> Iterator[None]:
-    generated = json.loads(re.sub(r"(?m)^//.*$", "", told_to_phones("kea")))["Dhcp4"]
-    hooks = json.loads(re.sub(r"(?m)^//.*$", "", shipped("kea-dhcp4.json", hook)))["Dhcp4"]
-    (library,) = hooks["hooks-libraries"]
-    (found,) = Path("/usr/lib").glob(f"*/kea/hooks/{Path(library['library']).name}")
-    library["library"] = str(found)
-    own: dict[str, Any] = {
-        "interfaces-config": {"interfaces": ["server0"]},
-        "lease-database": {"type": "memfile", "name": str(directory / "leases.csv")},
-        "subnet4": [{"id": 1, "subnet": "192.0.2.0/24", "pools": [{"pool": "192.0.2.150-192.0.2.199"}]}],
-        "loggers": [{"name": "kea-dhcp4", "severity": "INFO", "output_options": [{"output": "stdout"}]}],
-    }
-    file = directory / "kea.json"
-    file.write_text(json.dumps({"Dhcp4": {**generated, **hooks, **own}}))
-    places = {"KEA_PIDFILE_DIR": str(directory), "KEA_LOCKFILE_DIR": "none"}
-    command = [*network.server, "/usr/sbin/kea-dhcp4", "-c", str(file)]
-    with at_work(command, directory / "log", "DHCP4_STARTED", {**os.environ, **places}):
-        yield
-
-
 def until(found: Callable[[], Any], what: str, seconds: float = 60) -> Any:
     deadline = time.monotonic() + seconds
     while not (value := found()):
@@ -129,7 +69,7 @@ def test_dnsmasq_while_provisiond_is_away(
 ) -> None:
     mac = "00:04:f2:92:00:07"
     network.plugged(mac)
-    with dnsmasq(network, tmp_path, hook):
+    with dnsmasq(network, tmp_path, "Polycom", hook=hook):
         told = network.leased(tmp_path, "Polycom-VVX410", 160)
         assert bytes.fromhex(told["opt160"]).decode() == URL
         noted = until(lambda: notes(spool), "dnsmasq ran no hook")
@@ -150,10 +90,12 @@ def test_dnsmasq_while_provisiond_is_away(
 
 
 @pytest.mark.parametrize("server", [dhcpd, kea])
-def test_the_others(server: Any, network: Cable, house: Running, hook: Path, spool: Path, tmp_path: Path) -> None:
+def test_the_others(
+    server: DhcpServer, network: Cable, house: Running, hook: Path, spool: Path, tmp_path: Path
+) -> None:
     mac = f"00:04:f2:92:01:{0 if server is kea else 1:02x}"
     network.plugged(mac)
-    with server(network, tmp_path, hook):
+    with server(network, tmp_path, "Polycom", hook=hook):
         told = network.leased(tmp_path, "Polycom-VVX410", 160)
         assert bytes.fromhex(told["opt160"]).decode() == URL
         until(lambda: notes(spool), "the server ran no hook")

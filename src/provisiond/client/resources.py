@@ -45,13 +45,16 @@ class Resources(Resource[Way]):
         return checked((yield Request(method="GET", path="/status"))).document
 
     @Asked
-    def dhcp_configuration(self, form: str, vlan: int | None = None) -> Conversation[str]:
+    def dhcp_configuration(
+        self, form: str, vlan: int | None = None, sip_server: str | None = None
+    ) -> Conversation[str]:
         """Return what a DHCP server has to tell phones.
 
         :param form: ``isc``, ``kea`` or ``dnsmasq``.
         :param vlan: 1 to 4094, told to phones that take their VLAN from DHCP.
+        :param sip_server: IPv4 address, told to phones that take their SIP server from DHCP.
         :raises Refused: when one of them is wrong, or the server's address cannot be told.
         """
-        query = flags(format=form, vlan=vlan)
+        query = flags(format=form, vlan=vlan, sip_server=sip_server)
         answer = yield Request(method="GET", path="/dhcp/configuration", query=query, accept="text/plain")
         return checked(answer).content.decode("utf-8")

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from provisiond.dhcp.plan import STANDARD, VLAN_OPTION, PhoneClass, Server, Told, new_codes
+from provisiond.dhcp.plan import STANDARD, Kind, PhoneClass, Server, Told, new_codes
 
 HEAD: Final = (
     "What provisiond at {address} has phones told, for the plugins that are installed.",
@@ -31,18 +31,30 @@ def _name(code: int) -> str:
 
 # ISC dhcpd
 
+_ISC_TYPES: Final = {Kind.TEXT: "text", Kind.ADDRESSES: "array of ip-address", Kind.OCTETS: "string"}
+
+
+def _colons(told: Told) -> str:
+    return told.octets().hex(":")
+
 
 def _isc_value(told: Told) -> str:
-    return told.value if told.addresses else json.dumps(told.value)
+    if told.kind is Kind.OCTETS:
+        return _colons(told)
+    return told.value if told.kind is Kind.ADDRESSES else json.dumps(told.value)
+
+
+def _isc_prefix(prefix: str) -> str:
+    return f"substring (option vendor-class-identifier, 0, {len(prefix)}) = {json.dumps(prefix)}"
 
 
 def _isc_match(phones: PhoneClass) -> str:
-    tests = [
-        f"substring (option vendor-class-identifier, 0, {len(prefix)}) = {json.dumps(prefix)}"
-        for prefix in phones.prefixes
-    ]
-    tests += [f"substring (hardware, 1, 3) = {oui}" for oui in phones.ouis]
-    return "\n    or ".join(tests)
+    tests = [_isc_prefix(prefix) for prefix in phones.prefixes]
+    other = "".join(f"\n      and not ({_isc_prefix(prefix)})" for _, prefixes in phones.beside for prefix in prefixes)
+    ouis = [f"substring (hardware, 1, 3) = {oui}" for oui in phones.ouis]
+    if other and ouis:
+        return "\n    or ".join([*tests, "((" + "\n      or ".join(ouis) + f"){other})"])
+    return "\n    or ".join([*tests, *ouis])
 
 
 def _isc_class(phones: PhoneClass) -> list[str]:
@@ -52,27 +64,22 @@ def _isc_class(phones: PhoneClass) -> list[str]:
         space = phones.name
         lines.append(f"  vendor-option-space {space};")
         lines += [f"  option {space}.option-{told.code} {_isc_value(told)};" for told in phones.vendor_options]
-    if phones.vlan is not None:
-        lines.append(f'  option {_name(VLAN_OPTION)} "{phones.vlan}";')
     return [*lines, "}"]
 
 
 def isc(classes: Sequence[PhoneClass], server: Server) -> str:
     """Return a file for ``include "…";`` in dhcpd.conf, outside of subnets."""
     lines = _heading(server, "#", ['Use it with: include "/etc/dhcp/provisiond.conf";'])
-    codes = new_codes(classes)
-    if any(each.vlan is not None for each in classes):
-        codes[VLAN_OPTION] = False
-    for code, addresses in codes.items():
-        kind = "array of ip-address" if addresses else "text"
-        lines.append(f"option {_name(code)} code {code} = {kind};")
+    lines += [f"option {_name(code)} code {code} = {_ISC_TYPES[kind]};" for code, kind in new_codes(classes).items()]
     if 114 in {told.code for each in classes for told in each.options}:
         lines.append("option url code 114 = text;")
     for phones in classes:
         if phones.vendor_options:
-            lines.append(f"option space {phones.name};")
+            space = phones.name
+            lines.append(f"option space {space};")
             lines += [
-                f"option {phones.name}.option-{told.code} code {told.code} = text;" for told in phones.vendor_options
+                f"option {space}.option-{told.code} code {told.code} = {_ISC_TYPES[told.kind]};"
+                for told in phones.vendor_options
             ]
     for phones in classes:
         lines += ["", *_isc_class(phones)]
@@ -81,38 +88,47 @@ def isc(classes: Sequence[PhoneClass], server: Server) -> str:
 
 # Kea
 
+_KEA_TYPES: Final = {Kind.TEXT: "string", Kind.ADDRESSES: "ipv4-address", Kind.OCTETS: "binary"}
+# Kea defines these itself.
+_KEA_OWN: Final = (125,)
+
+
+def _kea_prefix(prefix: str) -> str:
+    return f"substring(option[60].text,0,{len(prefix)}) == '{prefix}'"
+
 
 def _kea_test(phones: PhoneClass) -> str:
-    tests = [f"substring(option[60].text,0,{len(prefix)}) == '{prefix}'" for prefix in phones.prefixes]
-    tests += [f"substring(pkt4.mac,0,3) == 0x{oui.replace(':', '')}" for oui in phones.ouis]
-    return " or ".join(tests)
+    tests = [_kea_prefix(prefix) for prefix in phones.prefixes]
+    ouis = [f"substring(pkt4.mac,0,3) == 0x{oui.replace(':', '')}" for oui in phones.ouis]
+    other = "".join(f" and not ({_kea_prefix(prefix)})" for _, prefixes in phones.beside for prefix in prefixes)
+    if other and ouis:
+        return " or ".join([*tests, f"(({' or '.join(ouis)}){other})"])
+    return " or ".join([*tests, *ouis])
 
 
-def _kea_option(code: int, text: str) -> dict[str, Any]:
+def _kea_option(told: Told) -> dict[str, Any]:
+    if told.kind is Kind.OCTETS:
+        return {"code": told.code, "data": told.value.upper(), "csv-format": False, "always-send": True}
     # Kea divides values at commas unless they are escaped.
-    return {"code": code, "data": text.replace(",", "\\,"), "always-send": True}
+    return {"code": told.code, "data": told.value.replace(",", "\\,"), "always-send": True}
 
 
 def _kea_class(phones: PhoneClass) -> dict[str, Any]:
-    data = [_kea_option(told.code, told.value) for told in phones.options]
+    data = [_kea_option(told) for told in phones.options]
     made: dict[str, Any] = {"name": phones.name, "test": _kea_test(phones)}
     if phones.vendor_options:
         made["option-def"] = [{"name": "vendor-encapsulated-options", "code": 43, "type": "binary"}]
-        octets = b"".join(bytes([told.code, len(told.value)]) + told.value.encode() for told in phones.vendor_options)
-        data.append({"code": 43, "data": octets.hex().upper(), "csv-format": False, "always-send": True})
-    if phones.vlan is not None:
-        data.append(_kea_option(VLAN_OPTION, str(phones.vlan)))
+        inside = b"".join(bytes([told.code, len(told.octets())]) + told.octets() for told in phones.vendor_options)
+        data.append(_kea_option(Told(code=43, value=inside.hex(), kind=Kind.OCTETS)))
     return {**made, "option-data": data, "user-context": {"comment": phones.vendor}}
 
 
 def kea(classes: Sequence[PhoneClass], server: Server) -> str:
     """Return a configuration for ``kea-dhcp4``; its members go into ``Dhcp4`` of an existing one."""
-    codes = new_codes(classes)
-    if any(each.vlan is not None for each in classes):
-        codes[VLAN_OPTION] = False
     definitions = [
-        {"name": _name(code), "code": code, "type": "ipv4-address" if addresses else "string", "array": addresses}
-        for code, addresses in codes.items()
+        {"name": _name(code), "code": code, "type": _KEA_TYPES[kind], "array": kind is Kind.ADDRESSES}
+        for code, kind in new_codes(classes).items()
+        if code not in _KEA_OWN
     ]
     # Kea refuses an empty list.
     members = {"option-def": definitions, "client-classes": [_kea_class(each) for each in classes]}
@@ -125,14 +141,10 @@ def kea(classes: Sequence[PhoneClass], server: Server) -> str:
 # dnsmasq
 
 
-def _dnsmasq_option(tag: str, told: Told, *, inside_43: str | None = None) -> str:
-    where = f"vendor:{inside_43},{told.code}" if inside_43 is not None else f"option:{told.code}"
-    value = told.value if told.addresses else json.dumps(told.value)
-    if inside_43 is None and told.code != 66:
-        where = str(told.code)
-    elif inside_43 is None:
-        where = "option:tftp-server"
-    return f"dhcp-option=tag:{tag},{where},{value}"
+def _dnsmasq_value(told: Told) -> str:
+    if told.kind is Kind.OCTETS:
+        return _colons(told)
+    return told.value if told.kind is Kind.ADDRESSES else json.dumps(told.value)
 
 
 def _dnsmasq_class(phones: PhoneClass) -> list[str]:
@@ -140,11 +152,14 @@ def _dnsmasq_class(phones: PhoneClass) -> list[str]:
     lines = [f"# {phones.vendor}"]
     lines += [f"dhcp-vendorclass=set:{tag},{json.dumps(prefix)}" for prefix in phones.prefixes]
     lines += [f"dhcp-mac=set:{tag},{oui}:*:*:*" for oui in phones.ouis]
-    lines += [_dnsmasq_option(tag, told).replace("dhcp-option=", "dhcp-option-force=") for told in phones.options]
+    tags = ",".join([f"tag:{tag}", *(f"tag:!{name}" for name, _ in phones.beside)])
+    for told in phones.options:
+        where = "option:tftp-server" if told.code == 66 else str(told.code)
+        lines.append(f"dhcp-option-force={tags},{where},{_dnsmasq_value(told)}")
     for told in phones.vendor_options:
-        lines += [_dnsmasq_option(tag, told, inside_43=prefix) for prefix in phones.prefixes]
-    if phones.vlan is not None:
-        lines.append(f'dhcp-option-force=tag:{tag},{VLAN_OPTION},"{phones.vlan}"')
+        lines += [
+            f"dhcp-option={tags},vendor:{prefix},{told.code},{_dnsmasq_value(told)}" for prefix in phones.prefixes
+        ]
     return lines
 
 

@@ -13,6 +13,10 @@ from provisiond.model.identifiers import normalize_mac
 _OPTION = re.compile(r"([0-9]{3})([0-9A-Fa-f]{1,2}(?:\.[0-9A-Fa-f]{1,2})*)")
 _IP = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,10}){0,3}")
 MAX_OPTIONS = 256
+MAX_OCTETS = 255
+# RFC 2132: the options of one length, in octets, and those of whole addresses.
+_LENGTHS = {1: 4, 2: 4, 28: 4, 50: 4, 51: 4, 52: 1, 53: 1, 54: 4, 57: 2, 58: 4, 59: 4, 116: 1}
+_ADDRESSES = frozenset({3, 4, 5, 6, 7, 41, 42, 44, 45, 65, 150})
 
 
 def parse_dhcp_info(document: object) -> PhoneRequest | None:
@@ -50,11 +54,18 @@ def _options(value: object) -> dict[int, str]:
         raise InvalidInput("dhcp_info.options must be an array of texts")
     if len(value) > MAX_OPTIONS:
         raise InvalidInput(f"dhcp_info.options must hold at most {MAX_OPTIONS} texts")
-    return dict(_option(text) for text in value)
+    return {code: octets for code, octets in map(_option, value) if _fits(code, len(octets))}
+
+
+def _fits(code: int, length: int) -> bool:
+    """Tell whether an option may have this length; one that may not tells nothing, but the rest of the lease does."""
+    return length == _LENGTHS.get(code, length) and not (code in _ADDRESSES and length % 4)
 
 
 def _option(text: object) -> tuple[int, str]:
     match = _OPTION.fullmatch(text) if isinstance(text, str) else None
     if match is None or not 1 <= int(match[1]) <= 254:
         raise InvalidInput("dhcp_info.options: each must be an option code of three digits, 001 to 254, and its bytes")
+    if match[2].count(".") >= MAX_OCTETS:
+        raise InvalidInput(f"dhcp_info.options: an option has at most {MAX_OCTETS} octets")
     return int(match[1]), "".join(chr(int(byte, 16)) for byte in match[2].split("."))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from provisiond.dhcp.plan import Server, planned
+from provisiond.dhcp.plan import NO_EXTRAS, Extras, Server, planned
 from provisiond.dhcp.writers import WRITERS
 from provisiond.errors import InvalidInput
 from provisiond.identification.knowledge import Knowledge
@@ -26,14 +26,13 @@ class DhcpPlans:
         self._knowledge = knowledge
         self._flattening = flattening
 
-    def text(self, form: str, vlan: int | None = None) -> str:
+    def text(self, form: str, extras: Extras = NO_EXTRAS) -> str:
         """Return the configuration.
 
         Prefixes that vendors share with others, longer than three octets, are left out: they would catch strangers.
 
         :param form: ``isc``, ``kea`` or ``dnsmasq``.
-        :param vlan: 1 to 4094, told to phones that take their VLAN from DHCP.
-        :raises InvalidInput: for another format, another VLAN, or an address that phones cannot be told.
+        :raises InvalidInput: for another format, a wrong extra, or an address that phones cannot be told.
         """
         if form not in WRITERS:
             raise InvalidInput(f"format is one of {', '.join(FORMATS)}")
@@ -43,7 +42,7 @@ class DhcpPlans:
             url=str(base.get("http_base_url", "")).rstrip("/"),
             tftp_port=int(base.get("tftp_port", 69)),
         )
-        return WRITERS[form](planned(self._vendors(), self._ouis(), server, vlan), server)
+        return WRITERS[form](planned(self._vendors(), self._ouis(), server, extras), server)
 
     def _vendors(self) -> set[str]:
         named = (

@@ -41,6 +41,7 @@ QUERY: Final[Mapping[str, tuple[str, Schema]]] = {
     "format": ("Wins over Accept.", {"type": "string", "enum": ["jsonl", "csv"]}),
     "/dhcp/configuration?format": ("Of which server.", {"type": "string", "enum": ["isc", "kea", "dnsmasq"]}),
     "vlan": ("Number of the VLAN of the phones.", TEXT),
+    "sip_server": ("IPv4 address of a SIP server, for phones that take it from option 120.", TEXT),
     "wait": ("How many seconds to wait for the end at most.", COUNT),
     "excel": ("Semicolons and a byte order mark, for spreadsheets.", FLAG),
     "preview": ("Always true: files are rendered now, and nothing is stored.", FLAG),

@@ -78,6 +78,7 @@ tenant add shop
 tenant list
 status
 dhcp generate --format isc --vlan 20
+dhcp generate --format kea --sip-server 192.0.2.5
 export devices
 export configs
 import devices -

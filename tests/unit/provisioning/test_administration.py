@@ -168,6 +168,9 @@ class TestLeaseReports:
             ("options", [], "dhcp", {}),
             ("options", ["06041", "06042.43"], "dhcp", {60: "BC"}),
             ("options", ["254ff.0"], "dhcp", {254: "\xff\x00"}),
+            ("options", ["060" + ".".join(["41"] * 255)], "dhcp", {60: "A" * 255}),
+            # One that RFC 2132 knows in another length tells nothing; the others still do.
+            ("options", ["0501.2.3", "06041", "0531.2", "0031.2.3.4.5", "0571.2"], "dhcp", {60: "A", 57: "\1\2"}),
         ],
     )
     def test_forms_that_are_accepted(self, member, value, name, expected):
@@ -187,7 +190,20 @@ class TestLeaseReports:
             ("mac", ["00:11:22:33:44", "00:11-22:33:44:55", "zz:11:22:33:44:55", None, 5, "0011223344"]),
             (
                 "options",
-                [None, "06041", {}, [5], ["060"], ["60.41"], ["00041"], ["25541"], ["060411"], ["06041."], ["0604g"]],
+                [
+                    None,
+                    "06041",
+                    {},
+                    [5],
+                    ["060"],
+                    ["60.41"],
+                    ["00041"],
+                    ["25541"],
+                    ["060411"],
+                    ["06041."],
+                    ["0604g"],
+                    ["060" + ".".join(["41"] * 256)],
+                ],
             ),
         ],
     )

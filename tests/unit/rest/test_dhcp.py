@@ -20,7 +20,16 @@ def test_the_phones_of_loaded_plugins_are_told(api: Api, world: World, form: str
 
 
 @pytest.mark.parametrize(
-    "query", ["", "?format=", "?format=x", "?format=isc&vlan=0", "?format=isc&vlan=x", "?format=isc&vlan=99999"]
+    "query",
+    [
+        "",
+        "?format=",
+        "?format=x",
+        "?format=isc&vlan=0",
+        "?format=isc&vlan=x",
+        "?format=isc&vlan=99999",
+        "?format=isc&sip_server=x",
+    ],
 )
 def test_wrong_questions(api: Api, query: str) -> None:
     assert api.get(f"/dhcp/configuration{query}").status == 400

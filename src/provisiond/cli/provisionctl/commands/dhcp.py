@@ -20,8 +20,9 @@ def dhcp() -> None:
 
 @dhcp.command()
 @click.option("--format", "form", type=click.Choice(["isc", "kea", "dnsmasq"]), required=True, help="For which server.")
-@click.option("--vlan", type=click.IntRange(1, 4094), help="VLAN for phones that take it from DHCP (option 132).")
+@click.option("--vlan", type=click.IntRange(1, 4094), help="VLAN for phones that take it from DHCP.")
+@click.option("--sip-server", metavar="ADDRESS", help="SIP server for phones that take it from DHCP (option 120).")
 @pass_session
-def generate(session: Session, form: str, vlan: int | None) -> None:
+def generate(session: Session, form: str, vlan: int | None, sip_server: str | None) -> None:
     """Write the phones' part of a DHCP server's configuration, for the plugins that are installed."""
-    click.echo(session.client.dhcp_configuration(form, vlan), nl=False)
+    click.echo(session.client.dhcp_configuration(form, vlan, sip_server), nl=False)
