@@ -53,6 +53,12 @@ class Image(Protocol):
     @property
     def block_size(self) -> int: ...
 
+    def packet(self, block: int) -> bytes | memoryview:
+        """Return the packet of one block.
+
+        :raises OSError: when the content can no longer be read.
+        """
+
     def packets(self, first: int, last: int) -> list[Outgoing]:
         """Return the packets of these blocks.
 
@@ -71,12 +77,18 @@ class PreparedImage:
     block_size: int
     blocks: int
     content: memoryview
+    _stride: int = field(alias="stride")
+
+    def packet(self, block: int) -> memoryview:
+        """Return the packet of one block: a slice, nothing is copied."""
+        end = block * self._stride
+        return self.content[end - self._stride : end]
 
     def packets(self, first: int, last: int) -> list[Outgoing]:
         """Return the packets of these blocks: slices, nothing is copied."""
-        stride = self.block_size + HEAD
-        view = self.content[(first - 1) * stride : last * stride]
-        return [view] if first == last else [Run(view, stride)]
+        if first == last:
+            return [self.packet(first)]
+        return [Run(self.content[(first - 1) * self._stride : last * self._stride], self._stride)]
 
     def close(self) -> None:
         """Do nothing: the memory goes with the last user."""
@@ -95,7 +107,7 @@ def prepared(content: bytes | memoryview, block_size: int) -> PreparedImage:
         start = (block - 1) * block_size
         pieces.append(packets.data_head(block))
         pieces.append(view[start : start + block_size])
-    return PreparedImage(size, block_size, blocks, memoryview(b"".join(pieces)))
+    return PreparedImage(size, block_size, blocks, memoryview(b"".join(pieces)), block_size + HEAD)
 
 
 @frozen(slots=True)
@@ -110,21 +122,29 @@ class FileImage:
     blocks: int
     _fd: int = field(alias="fd")
 
+    def packet(self, block: int) -> bytes:
+        """Return the packet of one block."""
+        return packets.data_head(block) + self._read(block, block)
+
     def packets(self, first: int, last: int) -> list[Outgoing]:
         """Return the packets of these blocks."""
-        start = (first - 1) * self.block_size
-        wanted = min(last * self.block_size, self.size) - start
-        data = os.pread(self._fd, wanted, start) if wanted else b""
-        if len(data) != wanted:
-            raise OSError("the file has become shorter while it was sent")
         if first == last:
-            return [packets.data_head(first) + data]
+            return [self.packet(first)]
+        data = self._read(first, last)
         pieces: list[bytes] = []
         for block in range(first, last + 1):
             offset = (block - first) * self.block_size
             pieces.append(packets.data_head(block))
             pieces.append(data[offset : offset + self.block_size])
         return [Run(memoryview(b"".join(pieces)), self.block_size + HEAD)]
+
+    def _read(self, first: int, last: int) -> bytes:
+        start = (first - 1) * self.block_size
+        wanted = min(last * self.block_size, self.size) - start
+        data = os.pread(self._fd, wanted, start) if wanted else b""
+        if len(data) != wanted:
+            raise OSError("the file has become shorter while it was sent")
+        return data
 
     def close(self) -> None:
         """Close the file."""

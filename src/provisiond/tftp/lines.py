@@ -27,10 +27,13 @@ class OwnLine:
     :param segmented: whether to hand runs of packets to the kernel in one piece.
     """
 
-    __slots__ = ("_segmented", "sock")
+    __slots__ = ("_segmented", "_send", "fd", "receive", "sock")
 
     def __init__(self, sock: socket.socket, *, segmented: bool = True) -> None:
         self.sock = sock
+        self.fd = sock.fileno()
+        self.receive = sock.recv
+        self._send = sock.send
         self._segmented = segmented
 
     def send(self, outgoing: Sequence[Outgoing]) -> None:
@@ -40,7 +43,7 @@ class OwnLine:
                 if type(each) is Run:
                     self._send_run(each)
                 else:
-                    self.sock.send(each)  # type: ignore[arg-type]
+                    self._send(each)  # type: ignore[arg-type]
         except _LOST:
             return
 

@@ -126,6 +126,16 @@ def parse(datagram: bytes) -> Packet:
     raise MalformedPacket(f"the operation {opcode} does not exist")
 
 
+def acknowledged_block(datagram: bytes) -> int:
+    """Return the block that an acknowledgement is of, or -1 for every other datagram.
+
+    The same as :func:`parse`, for the packet that nearly all are.
+    """
+    if len(datagram) >= 4 and datagram[1] == ACK and datagram[0] == 0:
+        return datagram[2] << 8 | datagram[3]
+    return -1
+
+
 def data_head(block: int) -> bytes:
     """Return the four bytes before the payload of a block; the number is taken modulo 65,536."""
     return _HEAD.pack(DATA, block & 0xFFFF)

@@ -56,6 +56,10 @@ class WriteTransfer:
             return self._late(now)
         return []
 
+    def acknowledged(self, number: int, now: float) -> list[Outgoing]:
+        """Ignore it: who sends data has nothing to acknowledge."""
+        return []
+
     def abort(self) -> None:
         """End the transfer now."""
         self.outcome = self.outcome or Outcome.ABORTED

@@ -160,7 +160,7 @@ class Transfers:
 
     def _own_line(self, running: Running) -> OwnLine:
         line = OwnLine(self._pool.take(running.local, running.key.peer))
-        self._by_fd[line.sock.fileno()] = running
+        self._by_fd[line.fd] = running
         return line
 
     def _shared_line(self, running: Running, line: SharedLine) -> SharedLine:
@@ -175,18 +175,21 @@ class Transfers:
         """Return the transfer with this peer over a listening socket."""
         return self._by_peer.get(peer)
 
-    def handle(self, running: Running, datagram: bytes) -> None:
+    def handle(self, running: Running, datagram: bytes, now: float) -> None:
         """Go on with a transfer after one datagram of its client; never raises."""
+        machine = running.machine
         try:
-            packet = packets.parse(datagram)
+            block = packets.acknowledged_block(datagram)
+            outgoing = (
+                machine.acknowledged(block, now) if block >= 0 else machine.handle(packets.parse(datagram), now)
+            )
+            if outgoing:
+                running.line.send(outgoing)  # type: ignore[union-attr]
         except packets.MalformedPacket:
             return
-        try:
-            assert running.line is not None
-            running.line.send(running.machine.handle(packet, self._reactor.seconds()))
         except Exception as error:
             self._broken(running, error)
-        if running.machine.outcome is not None:
+        if machine.outcome is not None:
             self.end(running)
 
     def end(self, running: Running) -> None:
@@ -200,7 +203,7 @@ class Transfers:
         if self._by_peer.get(running.key.peer) is running:
             del self._by_peer[running.key.peer]
         if isinstance(running.line, OwnLine):
-            self._by_fd.pop(running.line.sock.fileno(), None)
+            self._by_fd.pop(running.line.fd, None)
             self._pool.give_back(running.local, running.line.sock)
         if running.image is not None:
             running.image.close()
@@ -218,14 +221,15 @@ class Transfers:
             log.debug("a client could not be told that its transfer was ended")
 
     def _ready(self) -> None:
+        now = self._reactor.seconds()
+        find = self._by_fd.get
         for fd, _ in self._epoll.poll(0, EVENTS_PER_TURN):
-            running = self._by_fd.get(fd)
+            running = find(fd)
             if running is None:
                 self._pool.drop(fd)
                 continue
-            assert isinstance(running.line, OwnLine)
             try:
-                datagram = running.line.sock.recv(MAX_DATAGRAM)
+                datagram = running.line.receive(MAX_DATAGRAM)  # type: ignore[union-attr]
             except BlockingIOError:
                 continue
             except OSError:
@@ -233,7 +237,7 @@ class Transfers:
                 running.machine.abort()
                 self.end(running)
                 continue
-            self.handle(running, datagram)
+            self.handle(running, datagram, now)
 
     def _ticked(self) -> None:
         now = self._reactor.seconds()

@@ -215,7 +215,7 @@ class TftpService:
         running = self._transfers.of_peer(peer) if self._transfers is not None else None
         stray = self._single_port and isinstance(packet, packets.Ack | packets.Data)
         if running is not None and self._transfers is not None:
-            self._transfers.handle(running, datagram)
+            self._transfers.handle(running, datagram, self._reactor.seconds())
         elif stray and self._gate.may_be_told_no(str(peer[0]), self._reactor.seconds()):
             self._refuse(sock, peer, local, ErrorCode.UNKNOWN_TRANSFER, "unknown transfer")
 

@@ -42,7 +42,7 @@ class ReadTransfer:
 
     __slots__ = (
         "_acked",
-        "_agreement",
+        "_blocks",
         "_image",
         "_oack",
         "_rolled_back",
@@ -51,6 +51,7 @@ class ReadTransfer:
         "_timed",
         "_timer",
         "_tries",
+        "_window_size",
         "deadline",
         "outcome",
         "retransmissions",
@@ -58,7 +59,8 @@ class ReadTransfer:
 
     def __init__(self, image: Image, agreement: Agreement) -> None:
         self._image = image
-        self._agreement = agreement
+        self._blocks = image.blocks
+        self._window_size = agreement.window_size
         self._oack = packets.oack(agreement.acknowledged) if agreement.acknowledged else None
         self._timer = RetransmissionTimer(agreement.timeout)
         self._acked = -1 if self._oack else 0
@@ -90,10 +92,10 @@ class ReadTransfer:
 
         :param now: seconds of any steadily growing clock.
         """
+        if isinstance(event, packets.Ack):
+            return self.acknowledged(event.block, now)
         if self.outcome is not None:
             return []
-        if isinstance(event, packets.Ack):
-            return self._acknowledged(event.block, now)
         if isinstance(event, Tick):
             return self._passed(now)
         if isinstance(event, packets.PeerError):
@@ -104,24 +106,38 @@ class ReadTransfer:
         """End the transfer now."""
         self.outcome = self.outcome or Outcome.ABORTED
 
-    def _acknowledged(self, number: int, now: float) -> list[Outgoing]:
-        ahead = (number - self._acked) & 0xFFFF
-        if ahead == 0 or ahead > self._sent - self._acked:
+    def acknowledged(self, number: int, now: float) -> list[Outgoing]:
+        """Return the packets to send because the client has acknowledged the block with this 16-bit number.
+
+        Nearly every packet that comes in is such a one, so this is what :meth:`handle` does for it without the packet
+        having to be a value first.
+        """
+        if self.outcome is not None:
+            return []
+        acked = self._acked
+        ahead = (number - acked) & 0xFFFF
+        if ahead == 0 or ahead > self._sent - acked:
             return self._repeated(now) if ahead == 0 else []
         if self._timed:
             self._timer.measured(now - self._sent_at)
         else:
             self._timer.progressed()
-        self._acked += ahead
+        self._acked = acked = acked + ahead
         self._tries = 0
-        self._rolled_back = False
-        if self._acked == self._image.blocks:
+        if acked == self._blocks:
             self.outcome = Outcome.DONE
             return []
-        return self._window(now, again=False)
+        if self._window_size > 1:
+            self._rolled_back = False
+            return self._window(now, again=False)
+        self._sent = acked + 1
+        self._sent_at = now
+        self._timed = True
+        self.deadline = now + self._timer.value
+        return [self._image.packet(acked + 1)]
 
     def _repeated(self, now: float) -> list[Outgoing]:
-        if self._agreement.window_size == 1 or self._rolled_back or self._acked < 1:
+        if self._window_size == 1 or self._rolled_back or self._acked < 1:
             return []
         self._rolled_back = True
         return self._window(now, again=True)
@@ -145,7 +161,7 @@ class ReadTransfer:
             self._sent = 0
             self.retransmissions += again
             return [self._oack]
-        last = min(self._acked + self._agreement.window_size, self._image.blocks)
+        last = min(self._acked + self._window_size, self._blocks)
         self._sent = last
         self.retransmissions += (last - self._acked) if again else 0
         return self._image.packets(self._acked + 1, last)
