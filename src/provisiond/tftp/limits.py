@@ -43,12 +43,18 @@ class TokenBuckets:
 
     def take(self, peer: str, now: float) -> bool:
         """Take one token; False means that the peer has none left."""
-        level, last = self._buckets.pop(peer, (self._burst, now))
-        level = min(self._burst, level + (now - last) * self._rate)
+        buckets = self._buckets
+        known = buckets.get(peer)
+        level = self._burst
+        if known is not None:
+            filled = known[0] + (now - known[1]) * self._rate
+            if filled < level:
+                level = filled
+            buckets.move_to_end(peer)
         granted = level >= 1
-        self._buckets[peer] = (level - 1 if granted else level, now)
-        if len(self._buckets) > MAX_PEERS:
-            self._buckets.popitem(last=False)
+        buckets[peer] = (level - 1 if granted else level, now)
+        if known is None and len(buckets) > MAX_PEERS:
+            buckets.popitem(last=False)
         return granted
 
 

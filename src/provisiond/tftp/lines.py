@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import select
 import socket
 import struct
 from collections.abc import Sequence
@@ -24,17 +25,23 @@ Address = tuple[Any, ...]
 class OwnLine:
     """A connected socket: the kernel lets only this client's datagrams through.
 
+    What is done for each packet lies ready: ``receive`` reads one, ``waits(0)`` tells whether there is something to
+    read, an error included, without the cost of an exception where there is nothing.
+
     :param segmented: whether to hand runs of packets to the kernel in one piece.
     """
 
-    __slots__ = ("_segmented", "_send", "fd", "receive", "sock")
+    __slots__ = ("_send", "fd", "receive", "segmented", "sock", "waits")
 
     def __init__(self, sock: socket.socket, *, segmented: bool = True) -> None:
         self.sock = sock
         self.fd = sock.fileno()
         self.receive = sock.recv
         self._send = sock.send
-        self._segmented = segmented
+        self.segmented = segmented
+        watched = select.poll()
+        watched.register(self.fd, select.POLLIN)
+        self.waits = watched.poll
 
     def send(self, outgoing: Sequence[Outgoing]) -> None:
         """Send packets in order."""
@@ -51,7 +58,7 @@ class OwnLine:
         pieces = min(MAX_SEGMENTS, MAX_SEND // run.stride)
         step = pieces * run.stride
         sent = 0
-        if self._segmented and pieces > 1:
+        if self.segmented and pieces > 1:
             option = [(socket.IPPROTO_UDP, _UDP_SEGMENT, _SEGMENT_SIZE.pack(run.stride))]
             try:
                 while sent < len(run.view):
@@ -62,7 +69,7 @@ class OwnLine:
                 if error.errno not in _CANNOT_SEGMENT:
                     raise
                 # Blocks larger than the path's packets: from now on one by one, which the kernel fragments.
-                self._segmented = False
+                self.segmented = False
         for start in range(sent, len(run.view), run.stride):
             self.sock.send(run.view[start : start + run.stride])
 

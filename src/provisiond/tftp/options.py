@@ -47,6 +47,12 @@ def _number(text: str, low: int, high: int) -> int | None:
     return value if low <= value <= high else None
 
 
+def block_size_of(asked: Mapping[str, str], limits: Limits) -> int:
+    """Return the block size that is agreed to, which has to be known before the content is."""
+    number = _number(asked.get("blksize", ""), 8, 65464)
+    return DEFAULT_BLOCK_SIZE if number is None else min(number, limits.block_size)
+
+
 def negotiated(asked: Mapping[str, str], *, size: int | None, limits: Limits) -> Agreement:
     """Return what is agreed to of the options that a client asked for.
 
@@ -58,8 +64,8 @@ def negotiated(asked: Mapping[str, str], *, size: int | None, limits: Limits) ->
     acknowledged: dict[str, str] = {}
     block_size, window_size, timeout = DEFAULT_BLOCK_SIZE, 1, None
     for name, value in asked.items():
-        if name == "blksize" and (number := _number(value, 8, 65464)) is not None:
-            block_size = min(number, limits.block_size)
+        if name == "blksize" and _number(value, 8, 65464) is not None:
+            block_size = block_size_of(asked, limits)
             acknowledged[name] = str(block_size)
         elif name == "windowsize" and (number := _number(value, 1, 65535)) is not None:
             window_size = min(number, limits.window_size)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
-from attrs import field, frozen
+from attrs import frozen
 
 from provisiond.errors import ProvisiondError
 
@@ -22,6 +23,7 @@ ERROR: Final = 5
 OACK: Final = 6
 
 _HEAD: Final = struct.Struct("!HH")
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class ErrorCode(IntEnum):
@@ -44,8 +46,7 @@ class MalformedPacket(ProvisiondError):
     code = "malformed-packet"
 
 
-@frozen
-class Request:
+class Request(NamedTuple):
     """A read or write request.
 
     :param filename: as sent, one character a byte where it is not UTF-8.
@@ -57,7 +58,7 @@ class Request:
     write: bool
     filename: str
     mode: str
-    options: Mapping[str, str] = field(factory=dict)
+    options: Mapping[str, str] = _NONE
     utf8: bool = True
 
 
@@ -93,18 +94,24 @@ def _parsed_request(write: bool, content: bytes) -> Request:
     fields = content.split(b"\0")
     if len(fields) < 3 or fields[-1] != b"":
         raise MalformedPacket("the request does not end in a NUL byte")
-    name, mode, *rest = fields[:-1]
+    name = fields[0]
     if not name:
         raise MalformedPacket("the request names no file")
-    if len(rest) > 2 * MAX_OPTIONS:
+    if len(fields) > 3 + 2 * MAX_OPTIONS:
         raise MalformedPacket("the request has too many options")
-    options: dict[str, str] = {}
-    for index in range(0, len(rest) - 1, 2):
-        options.setdefault(rest[index].decode("latin-1").lower(), rest[index + 1].decode("latin-1"))
+    mode = fields[1].decode("latin-1").lower()
+    options = _options(fields) if len(fields) > 4 else _NONE
     try:
-        return Request(write, name.decode("utf-8"), mode.decode("latin-1").lower(), options)
+        return Request(write, name.decode(), mode, options)
     except UnicodeDecodeError:
-        return Request(write, name.decode("latin-1"), mode.decode("latin-1").lower(), options, utf8=False)
+        return Request(write, name.decode("latin-1"), mode, options, utf8=False)
+
+
+def _options(fields: list[bytes]) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for index in range(2, len(fields) - 2, 2):
+        options.setdefault(fields[index].decode("latin-1").lower(), fields[index + 1].decode("latin-1"))
+    return options
 
 
 def parse(datagram: bytes) -> Packet:
@@ -115,12 +122,14 @@ def parse(datagram: bytes) -> Packet:
     if len(datagram) < 4:
         raise MalformedPacket("the datagram is shorter than four bytes")
     opcode, number = _HEAD.unpack_from(datagram)
+    if opcode == RRQ:
+        return _parsed_request(False, datagram[2:])
     if opcode == ACK:
         return Ack(number)
     if opcode == DATA:
         return Data(number, datagram[4:])
-    if opcode in (RRQ, WRQ):
-        return _parsed_request(opcode == WRQ, datagram[2:])
+    if opcode == WRQ:
+        return _parsed_request(True, datagram[2:])
     if opcode == ERROR:
         return PeerError(number, datagram[4:260].split(b"\0")[0].decode("latin-1"))
     raise MalformedPacket(f"the operation {opcode} does not exist")

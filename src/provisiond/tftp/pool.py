@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
+from provisiond.tftp.lines import OwnLine
+
 KEPT: Final = 1_024
 MAX_DRAINED: Final = 64
 PORT_TRIES: Final = 50
@@ -18,7 +20,7 @@ Address = tuple[Any, ...]
 
 
 class SocketPool:
-    """Gives out non-blocking UDP sockets, connected to one client each and watched by one epoll.
+    """Gives out lines over non-blocking UDP sockets, connected to one client each and watched by one epoll.
 
     A socket in the pool is still connected to its last client; what arrives there is read and dropped.
 
@@ -39,53 +41,54 @@ class SocketPool:
         self._ports = ports
         self._kept = kept
         self._chance = chance or random.SystemRandom().randint
-        self._idle: dict[str, deque[socket.socket]] = {}
-        self._all: dict[int, socket.socket] = {}
+        self._idle: dict[str, deque[OwnLine]] = {}
+        self._all: dict[int, OwnLine] = {}
 
     def __len__(self) -> int:
         """Return how many sockets are open, idle ones included."""
         return len(self._all)
 
-    def take(self, local: str, peer: Address) -> socket.socket:
-        """Return a socket on a port of ``local``, connected to ``peer``, with nothing to read.
+    def take(self, local: str, peer: Address) -> OwnLine:
+        """Return a line from a port of ``local`` to ``peer``, with nothing to read.
 
         :raises OSError: when none can be had.
         """
         idle = self._idle.get(local)
         while idle:
-            sock = idle.popleft()
+            line = idle.popleft()
             try:
-                sock.connect(peer)
+                line.sock.connect(peer)
             except OSError:
-                self._discard(sock)
+                self._discard(line)
                 raise
             # Only now can nothing of the former client come in any more.
-            if drained(sock):
-                return sock
-            self._discard(sock)
+            if not line.waits(0) or drained(line.sock):
+                line.segmented = True
+                return line
+            self._discard(line)
         return self._opened(local, peer)
 
-    def give_back(self, local: str, sock: socket.socket) -> None:
-        """Take back a socket."""
+    def give_back(self, local: str, line: OwnLine) -> None:
+        """Take back a line."""
         idle = self._idle.setdefault(local, deque())
         if len(idle) >= self._kept or (":" in local and local.startswith("fe80")):
-            self._discard(sock)
+            self._discard(line)
         else:
-            idle.append(sock)
+            idle.append(line)
 
     def drop(self, fd: int) -> None:
         """Read and drop what came in on an idle socket."""
-        sock = self._all.get(fd)
-        if sock is not None:
-            drained(sock)
+        line = self._all.get(fd)
+        if line is not None:
+            drained(line.sock)
 
     def close(self) -> None:
         """Close every socket."""
-        for sock in tuple(self._all.values()):
-            self._discard(sock)
+        for line in tuple(self._all.values()):
+            self._discard(line)
         self._idle.clear()
 
-    def _opened(self, local: str, peer: Address) -> socket.socket:
+    def _opened(self, local: str, peer: Address) -> OwnLine:
         family = socket.AF_INET6 if ":" in local else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
@@ -95,8 +98,8 @@ class SocketPool:
         except OSError:
             sock.close()
             raise
-        self._all[sock.fileno()] = sock
-        return sock
+        line = self._all[sock.fileno()] = OwnLine(sock)
+        return line
 
     def _bind(self, sock: socket.socket, local: str, peer: Address) -> None:
         scope = (0, peer[3] if len(peer) > 3 else 0) if local.startswith("fe80") else ()
@@ -111,12 +114,11 @@ class SocketPool:
                 if attempt == PORT_TRIES - 1:
                     raise
 
-    def _discard(self, sock: socket.socket) -> None:
-        fd = sock.fileno()
-        if self._all.pop(fd, None) is not None:
+    def _discard(self, line: OwnLine) -> None:
+        if self._all.pop(line.fd, None) is not None:
             with contextlib.suppress(OSError):
-                self._epoll.unregister(fd)
-        sock.close()
+                self._epoll.unregister(line.fd)
+        line.sock.close()
 
 
 def drained(sock: socket.socket) -> bool:

@@ -35,8 +35,8 @@ class RetransmissionTimer:
             self.smoothed, self.variation = sample, sample / 2
         else:
             off = smoothed - sample
-            self.variation += ((off if off > 0 else -off) - self.variation) / 4
-            self.smoothed = smoothed - off / 8
+            self.variation += ((off if off > 0 else -off) - self.variation) * 0.25
+            self.smoothed = smoothed - off * 0.125
         if self._fixed is None:
             rto = self.smoothed + 4 * self.variation
             self._rto = rto if rto > FLOOR else FLOOR

@@ -159,7 +159,7 @@ class Transfers:
             raise
 
     def _own_line(self, running: Running) -> OwnLine:
-        line = OwnLine(self._pool.take(running.local, running.key.peer))
+        line = self._pool.take(running.local, running.key.peer)
         self._by_fd[line.fd] = running
         return line
 
@@ -180,9 +180,7 @@ class Transfers:
         machine = running.machine
         try:
             block = packets.acknowledged_block(datagram)
-            outgoing = (
-                machine.acknowledged(block, now) if block >= 0 else machine.handle(packets.parse(datagram), now)
-            )
+            outgoing = machine.acknowledged(block, now) if block >= 0 else machine.handle(packets.parse(datagram), now)
             if outgoing:
                 running.line.send(outgoing)  # type: ignore[union-attr]
         except packets.MalformedPacket:
@@ -204,7 +202,7 @@ class Transfers:
             del self._by_peer[running.key.peer]
         if isinstance(running.line, OwnLine):
             self._by_fd.pop(running.line.fd, None)
-            self._pool.give_back(running.local, running.line.sock)
+            self._pool.give_back(running.local, running.line)
         if running.image is not None:
             running.image.close()
 

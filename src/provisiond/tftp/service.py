@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from twisted.internet.defer import Deferred
@@ -17,20 +16,19 @@ from provisiond.tftp.images import DEFAULT_MEMORY, Images, Threads
 from provisiond.tftp.limits import Bounds, Gate
 from provisiond.tftp.lines import SharedLine
 from provisiond.tftp.netascii import from_netascii
-from provisiond.tftp.options import IPV6_OVERHEAD, Limits, negotiated
+from provisiond.tftp.options import Limits
 from provisiond.tftp.packets import ErrorCode
 from provisiond.tftp.pool import Address
+from provisiond.tftp.preparing import BUSY, Preparation
 from provisiond.tftp.receiving import WriteTransfer
 from provisiond.tftp.running import Key, Reactor, Reader, Running, Transfers
-from provisiond.tftp.source import ContentSource, ReadRequest, Refusal, Silence, TransferResult, Upload
-from provisiond.tftp.transfer import Outcome, ReadTransfer
+from provisiond.tftp.source import ContentSource, Refusal, Silence, TransferResult, Upload
+from provisiond.tftp.transfer import Outcome
 
 log = Logger()
 
 REQUESTS_PER_TURN: Final = 32
-PATH_MTU: Final = 1500
 _MODES: Final = ("octet", "netascii")
-_BUSY: Final = "the server is busy, try again"
 
 
 class TftpService:
@@ -64,9 +62,9 @@ class TftpService:
         self._reactor = reactor
         self._addresses = tuple(addresses)
         self._source = source
-        self._images = Images(threads, image_memory)
-        self._limits = limits or Limits()
         self._gate = Gate(bounds or Bounds())
+        images = Images(threads, image_memory)
+        self._preparation = Preparation(source, images, limits or Limits(), self._gate.occupancy, refused)
         self._single_port = single_port
         self._tell_refused = refused
         self._listening: list[socket.socket] = []
@@ -207,7 +205,7 @@ class TftpService:
             self._refuse(sock, peer, local, ErrorCode.ILLEGAL_OPERATION, "this mode is not supported")
         elif not self._gate.occupancy.enter(host):
             self._tell_refused("busy")
-            self._refuse(sock, peer, local, ErrorCode.UNDEFINED, _BUSY)
+            self._refuse(sock, peer, local, ErrorCode.UNDEFINED, BUSY)
         else:
             self._serve(sock, key, packet, local)
 
@@ -225,6 +223,14 @@ class TftpService:
 
     def _serve(self, sock: socket.socket, key: Key, packet: packets.Request, local: str) -> None:
         """Answer a request that the gate has let in; most are answered without waiting for anything."""
+        try:
+            running = self._preparation.at_once(key, packet, local, self._reactor.seconds())
+            if running is not None:
+                self._begin(sock, running)
+                return
+        except Exception as error:
+            self._not_begun(sock, key, local, error)
+            return
         work = self._answer(sock, key, packet, local)
         try:
             result_of(work)
@@ -235,23 +241,23 @@ class TftpService:
             ).addBoth(lambda _: self._pending.discard(key))
 
     async def _answer(self, sock: socket.socket, key: Key, packet: packets.Request, local: str) -> None:
-        host = str(key.peer[0])
-        request = ReadRequest(filename=packet.filename, mode=packet.mode, peer=host, local=local)
         try:
-            self._begin(sock, await self._prepared(key, packet, request))
+            self._begin(sock, await self._preparation.later(key, packet, local, self._reactor.seconds))
+        except Exception as error:
+            self._not_begun(sock, key, local, error)
+
+    def _not_begun(self, sock: socket.socket, key: Key, local: str, error: Exception) -> None:
+        self._gate.occupancy.leave(str(key.peer[0]))
+        if isinstance(error, Silence):
             return
-        except Silence:
-            self._gate.occupancy.leave(host)
-            return
-        except Refusal as refusal:
-            code, message = refusal.number, refusal.sentence
-        except OSError as error:
+        if isinstance(error, Refusal):
+            code, message = error.number, error.sentence
+        elif isinstance(error, OSError):
             log.warn("a TFTP transfer could not begin: {error}", error=error.strerror or str(error))
             code, message = ErrorCode.UNDEFINED, "the server cannot serve this now"
-        except Exception:
+        else:
             log.failure("the content of a TFTP transfer could not be made")
             code, message = ErrorCode.UNDEFINED, "internal error"
-        self._gate.occupancy.leave(host)
         self._refuse_once_prepared(sock, key, local, code, message)
 
     def _begin(self, sock: socket.socket, running: Running) -> None:
@@ -270,33 +276,6 @@ class TftpService:
             self._tell_refused("rate")
             return
         self._refuse(sock, key.peer, local, code, message)
-
-    async def _prepared(self, key: Key, packet: packets.Request, request: ReadRequest) -> Running:
-        if packet.write:
-            if not await self._source.accepts(request):
-                raise Refusal(ErrorCode.ACCESS_VIOLATION, "uploads are not accepted")
-            agreement = negotiated(packet.options, size=None, limits=self._capped(request.local, window=1))
-            upload = WriteTransfer(agreement)
-            return Running(key, packet, agreement, upload, request.local, self._reactor.seconds())
-        content = await self._source.read(request)
-        if isinstance(content, Path) and not self._gate.occupancy.has_room_for_firmware():
-            self._tell_refused("busy")
-            raise Refusal(ErrorCode.UNDEFINED, _BUSY)
-        netascii = packet.mode == "netascii"
-        limits = self._capped(request.local)
-        wanted = negotiated(packet.options, size=0, limits=limits).block_size
-        image = self._images.ready(content, wanted, netascii) or await self._images.made(content, wanted, netascii)
-        agreement = negotiated(packet.options, size=image.size, limits=limits)
-        machine = ReadTransfer(image, agreement)
-        return Running(key, packet, agreement, machine, request.local, self._reactor.seconds(), image)
-
-    def _capped(self, local: str, window: int | None = None) -> Limits:
-        block_size = self._limits.block_size
-        if ":" in local and block_size <= PATH_MTU:
-            block_size = min(block_size, PATH_MTU - IPV6_OVERHEAD)
-        elif window is None:
-            return self._limits
-        return Limits(block_size=block_size, window_size=window or self._limits.window_size)
 
     def _report(self, running: Running) -> None:
         self._gate.occupancy.leave(str(running.key.peer[0]))
@@ -319,16 +298,17 @@ class TftpService:
 
 
 def _result(running: Running, now: float) -> TransferResult:
-    machine = running.machine
+    machine, agreement = running.machine, running.agreement
+    size = machine.bytes_acknowledged
     return TransferResult(
-        filename=running.request.filename,
-        peer=str(running.key.peer[0]),
-        bytes=machine.bytes_acknowledged,
-        blocks=machine.bytes_acknowledged // running.agreement.block_size + 1,
-        block_size=running.agreement.block_size,
-        window_size=running.agreement.window_size,
-        retransmissions=machine.retransmissions,
-        seconds=now - running.started,
-        round_trip=machine.round_trip,
-        outcome=(machine.outcome or Outcome.ABORTED).value,
+        running.request.filename,
+        str(running.key.peer[0]),
+        size,
+        size // agreement.block_size + 1,
+        agreement.block_size,
+        agreement.window_size,
+        machine.retransmissions,
+        now - running.started,
+        machine.round_trip,
+        machine.outcome or Outcome.ABORTED,
     )

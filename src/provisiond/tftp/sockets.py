@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import struct
 from typing import Final
 
 from provisiond.errors import StartProblem
@@ -62,13 +61,12 @@ def received(sock: socket.socket) -> tuple[bytes, tuple[str, int], str]:
     :raises BlockingIOError: when there is none.
     """
     data, ancillary, _, sender = sock.recvmsg(MAX_REQUEST_DATAGRAM, 256)
-    local = sock.getsockname()[0]
     for level, kind, value in ancillary:
         if level == socket.IPPROTO_IP and kind == _IP_PKTINFO:
-            local = socket.inet_ntop(socket.AF_INET, struct.unpack_from("=I4s4s", value)[1])
-        elif level == socket.IPPROTO_IPV6 and kind == socket.IPV6_PKTINFO:
-            local = socket.inet_ntop(socket.AF_INET6, value[:16])
-    return data, sender, local
+            return data, sender, socket.inet_ntop(socket.AF_INET, value[4:8])
+        if level == socket.IPPROTO_IPV6 and kind == socket.IPV6_PKTINFO:
+            return data, sender, socket.inet_ntop(socket.AF_INET6, value[:16])
+    return data, sender, sock.getsockname()[0]
 
 
 def leaving_from(local: str) -> list[tuple[int, int, bytes]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from attrs import frozen
 
@@ -55,8 +55,7 @@ class Upload:
     content: bytes
 
 
-@frozen(kw_only=True)
-class TransferResult:
+class TransferResult(NamedTuple):
     """How one transfer ended: for a log line, a metric and the journal.
 
     :param seconds: from the first packet sent to the end.
@@ -78,6 +77,12 @@ class TransferResult:
 
 class ContentSource(Protocol):
     """Makes the content of transfers."""
+
+    def at_once(self, filename: str, peer: str) -> bytes | Path | None:
+        """Return content that lies ready for a client, or None when it must be awaited.
+
+        :param filename: as sent.
+        """
 
     async def read(self, request: ReadRequest) -> bytes | Path:
         """Return the content: bytes, or a regular file that is mapped, not read.

@@ -76,7 +76,9 @@ class ReadTransfer:
     @property
     def bytes_acknowledged(self) -> int:
         """Content bytes that the client has acknowledged."""
-        return min(max(self._acked, 0) * self._image.block_size, self._image.size)
+        if self._acked == self._blocks:
+            return self._image.size
+        return max(self._acked, 0) * self._image.block_size
 
     @property
     def round_trip(self) -> float | None:

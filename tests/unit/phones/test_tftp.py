@@ -11,6 +11,7 @@ from provisiond.identification.values import PhoneRequest, Protocol
 from provisiond.metrics import Metrics
 from provisiond.phones.content import Content
 from provisiond.phones.pipeline import Answer
+from provisiond.phones.remembered import Kept
 from provisiond.phones.tftp import TftpFiles
 from provisiond.tftp.packets import ErrorCode
 from provisiond.tftp.source import ReadRequest, Refusal, TransferResult
@@ -23,8 +24,11 @@ class FakePipeline:
         self._answer = answer
         self.asked: list[tuple[PhoneRequest, str]] = []
 
-    def again(self, *key: object) -> None:
-        return None
+        self.kept: Kept | None = None
+
+    def again(self, *key: object) -> Kept | None:
+        assert key == (("/x.cfg", "10.0.0.7"), "tftp", "RRQ")
+        return self.kept
 
     async def answer(self, request: PhoneRequest, name: str, key: object = None) -> Answer:
         self.asked.append((request, name))
@@ -58,6 +62,16 @@ def test_bytes_and_files_are_handed_on() -> None:
     assert name == "/x.cfg"
     path = Path("/firmware")
     assert read(Answer(outcome="served", content=content(path=path)))[0] == path
+
+
+def test_what_was_answered_a_moment_ago_lies_ready() -> None:
+    pipeline = FakePipeline(Answer(outcome="x"))
+    files = TftpFiles(pipeline, Metrics())  # type: ignore[arg-type]
+    assert files.at_once("/x.cfg", "10.0.0.7") is None
+    pipeline.kept = Kept(None, content(data=b"abc"))  # type: ignore[arg-type]
+    assert files.at_once("/x.cfg", "10.0.0.7") == b"abc"
+    pipeline.kept = Kept(None, content(path=Path("/firmware")))  # type: ignore[arg-type]
+    assert files.at_once("/x.cfg", "10.0.0.7") == Path("/firmware")
 
 
 @pytest.mark.parametrize(

@@ -135,3 +135,12 @@ def test_a_peer_that_asks_too_fast_waits() -> None:
     assert buckets.take("b", 0.0)
     assert not buckets.take("a", 0.05)
     assert buckets.take("a", 0.2)
+
+
+@given(st.one_of(st.binary(max_size=8), st.integers(0, 65535).map(packets.ack)))
+def test_acknowledgements_are_told_from_all_others_without_parsing(datagram: bytes) -> None:
+    try:
+        packet = packets.parse(datagram)
+    except MalformedPacket:
+        packet = None
+    assert packets.acknowledged_block(datagram) == (packet.block if isinstance(packet, Ack) else -1)

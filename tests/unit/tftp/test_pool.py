@@ -40,24 +40,24 @@ def test_a_socket_is_used_again_and_forgets_what_came_for_the_former_client(
     pool: SocketPool, epoll: select.epoll
 ) -> None:
     with client() as first, client() as second:
-        sock = pool.take(LOCAL, first.getsockname())
-        port = sock.getsockname()[1]
-        pool.give_back(LOCAL, sock)
+        line = pool.take(LOCAL, first.getsockname())
+        port = line.sock.getsockname()[1]
+        pool.give_back(LOCAL, line)
         first.sendto(b"late", (LOCAL, port))
         again = pool.take(LOCAL, second.getsockname())
-        assert again is sock
+        assert again is line
         first.sendto(b"later", (LOCAL, port))
         second.sendto(b"mine", (LOCAL, port))
         assert epoll.poll(10)
-        assert again.recv(100) == b"mine"
+        assert again.receive(100) == b"mine"
 
 
 def test_what_comes_in_on_an_idle_socket_is_dropped(pool: SocketPool, epoll: select.epoll) -> None:
     with client() as phone:
-        sock = pool.take(LOCAL, phone.getsockname())
-        pool.give_back(LOCAL, sock)
+        line = pool.take(LOCAL, phone.getsockname())
+        pool.give_back(LOCAL, line)
         for _ in range(10):
-            phone.sendto(b"stray", sock.getsockname())
+            phone.sendto(b"stray", line.sock.getsockname())
         ((fd, _),) = epoll.poll(10)
         pool.drop(fd)
         assert epoll.poll(0) == []
@@ -66,20 +66,35 @@ def test_what_comes_in_on_an_idle_socket_is_dropped(pool: SocketPool, epoll: sel
 def test_an_icmp_error_on_an_idle_socket_is_cleared(pool: SocketPool, epoll: select.epoll) -> None:
     with client() as phone:
         peer = phone.getsockname()
-    sock = pool.take(LOCAL, peer)
-    sock.send(b"to a closed port")
-    pool.give_back(LOCAL, sock)
+    line = pool.take(LOCAL, peer)
+    line.send([b"to a closed port"])
+    pool.give_back(LOCAL, line)
     for fd, _ in epoll.poll(10):
         pool.drop(fd)
     assert epoll.poll(0) == []
+
+
+def test_an_icmp_error_of_the_former_client_does_not_end_the_next_transfer(pool: SocketPool) -> None:
+    with client() as gone:
+        peer = gone.getsockname()
+    line = pool.take(LOCAL, peer)
+    line.send([b"to a closed port"])
+    assert line.waits(10_000)
+    pool.give_back(LOCAL, line)
+    with client() as phone:
+        again = pool.take(LOCAL, phone.getsockname())
+        assert again is line
+        assert not again.waits(0)
+        again.send([b"well"])
+        assert phone.recv(10) == b"well"
 
 
 def test_only_so_many_idle_sockets_are_kept(pool: SocketPool) -> None:
     with client() as phone:
         taken = [pool.take(LOCAL, phone.getsockname()) for _ in range(5)]
         assert len(pool) == 5
-        for sock in taken:
-            pool.give_back(LOCAL, sock)
+        for line in taken:
+            pool.give_back(LOCAL, line)
         assert len(pool) == 2
 
 
@@ -88,8 +103,8 @@ def test_ports_stay_in_their_range(epoll: select.epoll) -> None:
         free = probe.getsockname()[1]
         probe.close()
         pool = SocketPool(epoll, ports=(free, free))
-        sock = pool.take(LOCAL, phone.getsockname())
-        assert sock.getsockname()[1] == free
+        line = pool.take(LOCAL, phone.getsockname())
+        assert line.sock.getsockname()[1] == free
         with pytest.raises(OSError, match="in use"):
             pool.take(LOCAL, phone.getsockname())
         pool.close()
