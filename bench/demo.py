@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import legacy_phone
+from bench import changes, legacy_phone
 from bench.phones import Boot, Phone, boot_all, vendor_class
 from bench.server import ROOT, Rest, Server, free_port, write_settings
 
@@ -54,6 +54,7 @@ PHONES = [
         values={"model": "D735", "version": "10.1.184.15"},
     ),
 ]
+CHANGED = next(phone for phone in PHONES if phone.account == "dave")
 
 
 def user_raw_config(phone: Phone) -> dict[str, Any]:
@@ -150,6 +151,8 @@ def main() -> int:
     rest_port, http, tftp = free_port(), free_port(), free_port(2)
     repository = legacy_phone.with_existing_plugin(REPOSITORY, directory / "repository")
     settings = write_settings(directory, rest=rest_port, http=http, tftp=tftp, repository=repository)
+    changed = changes.ChangedPhone(CHANGED, http=http, tftp=tftp)
+    changed.write_settings(directory)
     server = Server(settings)
     started = time.monotonic()
     try:
@@ -161,6 +164,8 @@ def main() -> int:
         legacy_phone.register(rest)
         boots = [*boot_all(PHONES, http=http, tftp=tftp), legacy_phone.boot(http=http, tftp=tftp)]
         good = show(console, rest, boots)
+        device, config = device_of(rest, CHANGED)["id"], f"user-{CHANGED.account}"
+        good = changes.show(console, rest, changed, device, config) and good
     except Exception as error:
         console.print(f"[red]the demo failed:[/red] {error}", markup=True)
         console.print(server.log_text()[-4000:], markup=False)

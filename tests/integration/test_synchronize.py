@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 import yaml
-from bench.phones import fetch_http
+from bench.changes import ChangedPhone, show
+from bench.phones import Phone, fetch_http
 from bench.server import RestError, free_port
+from rich.console import Console
 from tests.support.scripted_ami import scripted_ami
 from tests.support.servers import Running, build_repository, prepared
 from tests.support.sipp import phone
@@ -125,6 +127,19 @@ def test_over_tcp(tmp_path: Path, repository: Path) -> None:
         assert "cannot be reached over TCP" in refused(house)
     finally:
         house.server.stop()
+
+
+def test_a_change_as_the_demo_shows_it(tmp_path: Path, repository: Path) -> None:
+    values = {"model": "D785", "version": "10.1.184.15"}
+    dave = Phone(name="Snom D785", sequence="snom-desk-v10", mac=MAC, address=ADDRESS, values=values)
+    changed = ChangedPhone(dave, http=0, tftp=0)
+    house = server(tmp_path / "server", repository, sip_sync={"port": changed.sip.port})
+    changed.ports["http"] = house.http
+    try:
+        assert show(Console(quiet=True), house.rest, changed, "phone", "c")
+    finally:
+        house.server.stop()
+    assert changed.events == ["check-sync;reboot=false"]
 
 
 def test_through_asterisk(tmp_path: Path, repository: Path) -> None:
