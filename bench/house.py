@@ -26,14 +26,16 @@ class House:
     """A running server and its ports.
 
     :param workers: value of ``general.workers``; None where there is no such setting.
+    :param proxies: value of ``http.trusted_proxies``.
     """
 
-    def __init__(self, directory: Path, *, workers: int | None = None) -> None:
+    def __init__(self, directory: Path, *, workers: int | None = None, proxies: int = 0) -> None:
         self.rest_port, self.http, self.tftp = free_port(), free_port(), free_port(2)
         settings = write_settings(directory, rest=self.rest_port, http=self.http, tftp=self.tftp, repository=REPOSITORY)
         document = yaml.safe_load(settings.read_text())
         # All clients of the bench come from few addresses.
         document["tftp"].update(requests_per_peer=0, max_transfers_per_peer=10_000, max_block_size=1428)
+        document["http"]["trusted_proxies"] = proxies
         if workers is not None:
             document["general"]["workers"] = workers
         settings.write_text(yaml.safe_dump(document))

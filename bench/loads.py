@@ -92,8 +92,20 @@ def tftp(
     return result
 
 
-def http(target: Target, *, connections: int, seconds: float, path: str, headers: Sequence[str] = ()) -> dict[str, Any]:
-    """Run wrk; return ``figure`` (requests a second), ``megabytes``, ``cpu_us``, ``p99_ms``, ``failed``."""
+def http(
+    target: Target,
+    *,
+    connections: int,
+    seconds: float,
+    path: str,
+    headers: Sequence[str] = (),
+    script: Path | None = None,
+    pinned: bool = True,
+) -> dict[str, Any]:
+    """Run wrk; return ``figure`` (requests a second), ``megabytes``, ``cpu_us``, ``p99_ms``, ``failed``.
+
+    :param script: in Lua, makes the requests; what is not there is no error then.
+    """
     sent = [part for header in headers for part in ("-H", header)]
     url = f"http://127.0.0.1:{target.port_of('http')}/{path}"
     command = [
@@ -105,24 +117,31 @@ def http(target: Target, *, connections: int, seconds: float, path: str, headers
         "20s",
         "--latency",
         *sent,
+        *(() if script is None else ("-s", str(script))),
         url,
     ]
     before = cpu_seconds(target.pid)
     done = subprocess.run(
-        command, capture_output=True, text=True, check=True, timeout=seconds + 60, preexec_fn=on_cpu(LOAD_CPU)
+        command,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=seconds + 60,
+        preexec_fn=on_cpu(LOAD_CPU) if pinned else None,
     )
     used = cpu_seconds(target.pid) - before
-    return {**_wrk_figures(done.stdout, used), "seconds": seconds}
+    return {**_wrk_figures(done.stdout, used, scripted=script is not None), "seconds": seconds}
 
 
-def _wrk_figures(text: str, used: float) -> dict[str, Any]:
+def _wrk_figures(text: str, used: float, *, scripted: bool = False) -> dict[str, Any]:
     found = re.search(r"(\d+) requests in ([\d.]+)(\w+),", text)
     latency = re.search(r"99%\s+([\d.]+)(us|ms|s|m)\b", text)
     moved = re.search(r"Transfer/sec:\s+([\d.]+)([KMG]?B)", text)
     if found is None or latency is None or moved is None:
         raise Missing(f"wrk said something else:\n{text}")
     requests = int(found[1])
-    errors = sum(int(number) for number in re.findall(r"(?:connect|read|write|timeout|responses:) (\d+)", text))
+    kinds = "connect|read|write|timeout" if scripted else "connect|read|write|timeout|responses:"
+    errors = sum(int(number) for number in re.findall(rf"(?:{kinds}) (\d+)", text))
     return {
         "ok": requests,
         "figure": requests / (float(found[2]) * _SCALE[found[3]] / 1e3),

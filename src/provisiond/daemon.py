@@ -24,6 +24,7 @@ from provisiond.composition import Parts, compose
 from provisiond.current_settings import unwritable_directory
 from provisiond.descriptors import allowed_transfers
 from provisiond.errors import ProvisiondError, SettingsProblem, StartProblem
+from provisiond.front_composition import feeding_of
 from provisiond.logs import start_logging, use_levels
 from provisiond.phones.service import PhoneService
 from provisiond.phones.sharing.front import tftp_service
@@ -160,6 +161,7 @@ class Daemon:
     def _made_fronts(self, parts: Parts, tftp: TftpService) -> Fronts:
         settings, stamp = self._settings, SharedStamp()
         parts.house.generation.listen(stamp.write)
+        feeding = feeding_of(parts, self._reactor)
         port = self._ports[0]
         shares_http = settings.http.listen.partition(":")[0] in ("tcp", "tcp6")
         http = (port.fileno(), int(port.addressFamily)) if shares_http else None
@@ -167,7 +169,14 @@ class Daemon:
         for number in range(2, settings.general.processes + 1):
             begin = partial(self._begin, number)
             end = partial(
-                OwnerEnd, parts.pipeline, parts.journal, parts.metrics, parts.house.stamp, begin, is_key=self._is_key
+                OwnerEnd,
+                parts.pipeline,
+                parts.journal,
+                parts.metrics,
+                parts.house.stamp,
+                begin,
+                feeding=feeding,
+                is_key=self._is_key,
             )
             sockets, command = tftp.more_sockets(), front_command(settings)
             fronts.append(OneFront(self._reactor, command, end, stamp, http, sockets, tftp))

@@ -172,7 +172,7 @@ class Pipeline:
                 sighting = await self._contact.seen(request)
                 device = sighting.device
                 content = None if device is None else await self._files.find(device, name, request)
-                outcome, reason = _verdict(device, content, sighting.reason)
+                outcome, reason = verdict(device, content, sighting.reason)
             except InvalidInput as error:
                 outcome, reason = "not-found", error.sentence
             except (ProvisiondError, OSError) as error:
@@ -285,7 +285,11 @@ class Pipeline:
         return event
 
 
-def _verdict(device: Device | None, content: Content | None, reason: str) -> tuple[str, str]:
+def verdict(device: Device | None, content: Content | None, reason: str) -> tuple[str, str]:
+    """Return the outcome of a request and why it is so.
+
+    :param reason: why it is this device, or none.
+    """
     if content is not None and content.own is not None and content.own.status < 0:
         return "served", f"the plugin's own answer: {content.own.text}"
     if content is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from provisiond.provisioning.generation import Generation
 
@@ -22,6 +22,11 @@ class Changes:
         self._everything = 0
         self._last: dict[tuple[str, str], int] = {}
         self._max_remembered = max_remembered
+        self._listeners: list[Callable[[str, str], None]] = []
+
+    def listen(self, listener: Callable[[str, str], None]) -> None:
+        """Call ``listener(kind, name)`` at each change before the generation grows; ``everything`` is a kind too."""
+        self._listeners.append(listener)
 
     def note(self, kind: str, name: str) -> None:
         """Note that this object changed now.
@@ -32,18 +37,23 @@ class Changes:
         if len(self._last) >= self._max_remembered:
             self._forget()
         self._last[kind, name] = self.number
-        self._generation.advance()
+        self._tell(kind, name)
 
     def note_everything(self) -> None:
         """Note a change that may alter every file."""
         self.number += 1
         self._forget()
-        self._generation.advance()
+        self._tell("everything", "")
 
     def newest(self, things: Iterable[tuple[str, str]]) -> int:
         """Return the number of the last change of any of these (kind, name) pairs; 0 when none changed."""
         last = self._last
         return max((last.get(thing, 0) for thing in things), default=0) or self._everything
+
+    def _tell(self, kind: str, name: str) -> None:
+        for listener in self._listeners:
+            listener(kind, name)
+        self._generation.advance()
 
     def _forget(self) -> None:
         # What is no longer told apart counts as changed now: it is looked at again, which is always safe.

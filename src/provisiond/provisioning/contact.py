@@ -104,7 +104,7 @@ class Contact:
         info = self._identifier.identify(request)
         found = retrieve(info, self._directory, self._knowledge)
         native, votes = info, None
-        if not isinstance(found, Device) or not _is_certain(found, info) or self._foreign.concerns(found, info):
+        if not isinstance(found, Device) or not is_certain(found, info) or self._foreign.concerns(found, info):
             votes = await self._foreign.votes(request)
             if votes:
                 found = retrieve(combined(native, votes, foreign=False), self._directory, self._knowledge)
@@ -239,7 +239,7 @@ class Contact:
         return Sighting(info, device, created, reason)
 
 
-def _is_certain(device: Device, info: DeviceInfo) -> bool:
+def is_certain(device: Device, info: DeviceInfo) -> bool:
     """Tell whether more than an address says that it is this device."""
     return any(
         getattr(info, name) is not None and getattr(info, name) == getattr(device, name)

@@ -70,10 +70,18 @@ class Directory:
         self._shared: dict[str, str] = {}
         self._indexes = {name: _Index() for name in _INDEXED_MEMBERS}
         self._replaced: Callable[[Device, Mapping[str, Any]], None] = lambda old, new: None
+        self._followers: list[Callable[[str], None]] = []
 
     def listen(self, replaced: Callable[[Device, Mapping[str, Any]], None]) -> None:
         """Call back with the old device and the new document before a device that tells of itself otherwise is put."""
         self._replaced = replaced
+
+    def follow(self, follower: Callable[[str], None]) -> None:
+        """Call ``follower`` with the id of each device that changes or goes, before the generation grows.
+
+        Not for members that only the server notes.
+        """
+        self._followers.append(follower)
 
     async def fill(self, batches: AsyncIterator[Sequence[Device]]) -> None:
         """Take over all devices of the store, batch by batch."""
@@ -146,12 +154,17 @@ class Directory:
         if device.plugin is None:
             self._indexes["plugin"].add("", device.id)
         if is_telling:
-            self._generation.advance()
+            self._tell(device.id)
 
     def remove(self, device_id: str) -> None:
         """Forget the device; nothing happens when it is not known."""
         self._unindex(device_id)
         self._records.pop(device_id, None)
+        self._tell(device_id)
+
+    def _tell(self, device_id: str) -> None:
+        for follower in self._followers:
+            follower(device_id)
         self._generation.advance()
 
     def _found(self, name: str, value: str) -> tuple[Device, ...]:

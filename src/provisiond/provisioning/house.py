@@ -131,7 +131,8 @@ class House:
         clock, threads, host = around.clock, around.threads, around.host
         rendered = around.state_dir / "rendered"
         self.generation = Generation()
-        serial, changes, use = Serial(), Changes(generation=self.generation), PluginUse()
+        serial, use = Serial(), PluginUse()
+        self.changes = Changes(generation=self.generation)
         recognition = Recognition(around.identifier, generation=self.generation)
         self.threads = threads
         self.events = Events()
@@ -156,7 +157,7 @@ class House:
             files=self._files,
             fetches=self.fetches,
             sightings=self.sightings,
-            changes=changes,
+            changes=self.changes,
             events=self.events,
             clock=clock,
             background_limit=around.background_limit,

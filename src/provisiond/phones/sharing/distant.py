@@ -15,9 +15,11 @@ from provisiond.errors import Unavailable
 from provisiond.identification.values import PhoneRequest
 from provisiond.model.device import Device
 from provisiond.phones.content import Content
+from provisiond.phones.journal import PhoneEvent
 from provisiond.phones.pipeline import Answer
 from provisiond.phones.remembered import Kept, Remembered
 from provisiond.phones.sharing.messages import message, packed_request, parsed, unpacked_answer, unpacked_content
+from provisiond.phones.sharing.own_answers import OwnAnswers
 from provisiond.phones.sharing.stamps import SharedStamp
 from provisiond.plugins.messages import Frames
 from provisiond.provisioning.ports import Clock
@@ -26,13 +28,14 @@ from provisiond.tftp.source import TransferResult
 log = Logger()
 TELL_SECONDS: Final = 0.5
 MAX_TRANSFERS: Final = 20_000
+MAX_ANSWERED: Final = 200
 
 
 class DistantPipeline(Protocol):
-    """Answers phones with what the owner says; used in the place of ``pipeline.Pipeline``.
+    """Answers phones with what is known here, else with what the owner says; stands in for ``pipeline.Pipeline``.
 
-    What was answered a moment ago is answered again without asking, as long as the shared stamp says that nothing has
-    changed. Twice a second the owner is told what was answered so.
+    What was answered a moment ago is answered again without finding it anew, as long as the shared stamp says that
+    nothing has changed. Twice a second the owner is told what was answered here.
 
     :param begin: called with the owner's first message.
     :param ended: called when the owner is gone.
@@ -48,7 +51,9 @@ class DistantPipeline(Protocol):
         now: Callable[[], float] = time.time,
         tick: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._stamp = stamp
         self._remembered = Remembered(stamp.read)
+        self.own: OwnAnswers | None = None
         self._clock = clock
         self._begin = begin
         self._tell_end = ended
@@ -58,6 +63,7 @@ class DistantPipeline(Protocol):
         self._numbers = itertools.count(1)
         self._waiting: dict[int, Deferred[tuple[dict[str, Any], bytes]]] = {}
         self._repeated: dict[Kept, list[float]] = {}
+        self._answered: list[tuple[object, ...]] = []
         self._transfers: list[tuple[str, int, float]] = []
         self._refused: dict[tuple[str, str], int] = {}
         self._planned: Any = None
@@ -80,7 +86,13 @@ class DistantPipeline(Protocol):
 
     async def answer(self, request: PhoneRequest, name: str, key: Hashable = None) -> Answer:
         """Return what a phone gets."""
-        header, body = await self._ask({"kind": "answer", "request": packed_request(request), "name": name})
+        stamp = self._stamp.read()
+        own = None if self.own is None else await self.own.answer(request, name, stamp)
+        if own is not None:
+            if key is not None and own.kept is not None:
+                self._remembered.put(key, own.kept, stamp, self._tick())
+            return own
+        header, body = await self.ask({"kind": "answer", "request": packed_request(request), "name": name})
         answer = unpacked_answer(header, body)
         if key is not None and answer.kept is not None and header["lasts"]:
             self._remembered.put(key, answer.kept, header["stamp"], self._tick())
@@ -88,19 +100,29 @@ class DistantPipeline(Protocol):
 
     async def answer_of_plugin(self, request: PhoneRequest) -> Content | None:
         """Return what the plugin itself answers to a request that carries a body; None when it answers none."""
-        header, body = await self._ask({"kind": "answer_of_plugin", "request": packed_request(request)})
+        header, body = await self.ask({"kind": "answer_of_plugin", "request": packed_request(request)})
         return None if header.get("content") is None else unpacked_content(header["content"], body)
 
     async def may_upload(self, request: PhoneRequest, name: str) -> Device | None:
         """Return the device that may upload this file, or None."""
-        header, _ = await self._ask({"kind": "may_upload", "request": packed_request(request), "name": name})
+        header, _ = await self.ask({"kind": "may_upload", "request": packed_request(request), "name": name})
         return None if header.get("device") is None else Device({"id": header["device"]})
 
     async def uploaded(self, device: Device, name: str, content: bytes) -> None:
         """Keep what a device has uploaded."""
-        await self._ask({"kind": "uploaded", "device": device.id, "name": name}, content)
+        await self.ask({"kind": "uploaded", "device": device.id, "name": name}, content)
 
     # What is told the owner later
+
+    def answered(self, event: PhoneEvent, name: str, content: Content | None) -> None:
+        """Take note of an answer that was found here."""
+        kind, etag = ("", "") if content is None else (content.kind, content.etag)
+        self._answered.append((event, name, kind, etag, 1, event.seconds))
+        if len(self._answered) >= MAX_ANSWERED:
+            self._cancel()
+            self.tell()
+        else:
+            self._plan()
 
     def ended(self, result: TransferResult) -> None:
         """Take note of the end of a TFTP transfer."""
@@ -118,10 +140,11 @@ class DistantPipeline(Protocol):
         """Tell the owner what was noted."""
         self._planned = None
         repeated, self._repeated = self._repeated, {}
+        answered, self._answered = self._answered, []
         transfers, self._transfers = self._transfers, []
         refused, self._refused = self._refused, {}
         now = self._now()
-        events = [_row(kept, now, int(count), seconds) for kept, (count, seconds) in repeated.items()]
+        events = answered + [_row(kept, now, int(count), seconds) for kept, (count, seconds) in repeated.items()]
         rows = [(protocol, reason, count) for (protocol, reason), count in refused.items()]
         self._write({"kind": "noted", "events": events, "transfers": transfers, "refused": rows})
 
@@ -135,15 +158,16 @@ class DistantPipeline(Protocol):
                 self._begin(header)
                 self._write({"kind": "serving"})
                 continue
+            if header.get("kind") == "feed":
+                self._take(header)
+                continue
             waiting = self._waiting.pop(header["id"], None)
             if waiting is not None:
                 waiting.callback((header, body))
 
     def connectionLost(self, reason: Any = connectionDone) -> None:  # noqa: N802
         """End with the owner."""
-        if self._planned is not None:
-            self._planned.cancel()
-            self._planned = None
+        self._cancel()
         waiting, self._waiting = self._waiting, {}
         for each in waiting.values():
             each.errback(Unavailable("the server is stopping"))
@@ -155,7 +179,22 @@ class DistantPipeline(Protocol):
         if self._planned is None:
             self._planned = self._clock.callLater(TELL_SECONDS, self.tell)
 
-    async def _ask(self, header: dict[str, Any], body: bytes = b"") -> tuple[dict[str, Any], bytes]:
+    def _cancel(self) -> None:
+        if self._planned is not None:
+            self._planned.cancel()
+            self._planned = None
+
+    def _take(self, header: dict[str, Any]) -> None:
+        if self.own is not None:
+            self.own.known.take(header)
+            if header.get("more"):
+                self._write({"kind": "more"})
+
+    async def ask(self, header: dict[str, Any], body: bytes = b"") -> tuple[dict[str, Any], bytes]:
+        """Return what the owner answers.
+
+        :raises Unavailable: when the owner is gone.
+        """
         number = next(self._numbers)
         answer: Deferred[tuple[dict[str, Any], bytes]] = Deferred()
         self._waiting[number] = answer

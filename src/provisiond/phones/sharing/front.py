@@ -1,4 +1,4 @@
-"""A front: a process that serves phones on sockets it was given, and knows nothing by itself."""
+"""A front: a process that serves phones on sockets it was given, and knows what the owner tells it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import Any
 
 from twisted.logger import Logger
 
+from provisiond.identification.knowledge import Knowledge
 from provisiond.phones.service import PhoneService
 from provisiond.phones.sharing.distant import DistantPipeline
+from provisiond.phones.sharing.known import KnownFiles, KnownPhones
+from provisiond.phones.sharing.own_answers import OwnAnswers
 from provisiond.phones.sharing.stamps import SharedStamp
 from provisiond.phones.tftp import TftpFiles
 from provisiond.provisioning.ports import Threads
@@ -77,6 +80,8 @@ class Front:
 
     def _begin(self, header: dict[str, Any]) -> None:
         settings = Settings.model_validate(header["settings"])
+        files = KnownFiles(self.pipeline.ask)
+        self.pipeline.own = OwnAnswers(KnownPhones(Knowledge.shipped(), files), files, self.pipeline.answered)
         if self._http_fd is not None:
             self._phones = PhoneService(
                 self.pipeline,

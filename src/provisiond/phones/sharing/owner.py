@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from attrs import evolve
@@ -17,8 +17,10 @@ from provisiond.model.device import Device
 from provisiond.phones.journal import Journal, PhoneEvent
 from provisiond.phones.pipeline import Pipeline
 from provisiond.phones.plain_requests import name_of, without_key
+from provisiond.phones.sharing.feeding import Feeding
 from provisiond.phones.sharing.messages import message, packed_answer, packed_content, parsed, unpacked_request
 from provisiond.plugins.messages import Frames
+from provisiond.provisioning.file_sets import packed
 
 log = Logger()
 
@@ -28,6 +30,7 @@ class OwnerEnd(Protocol):
 
     :param stamp: the present state of everything.
     :param begin: returns the members of the first message, which tells the front what to serve.
+    :param feeding: tells the front what it has to know, or None to be asked for everything.
     :param is_key: tells whether a text is a tenant's provisioning key, which a path may begin with.
     :param serving: called when the front serves.
     """
@@ -41,9 +44,11 @@ class OwnerEnd(Protocol):
         begin: Callable[[], dict[str, Any]],
         serving: Callable[[], None],
         *,
+        feeding: Feeding | None = None,
         is_key: Callable[[str], bool] = lambda text: False,
     ) -> None:
         self._is_key = is_key
+        self._feeding = feeding
         self._pipeline = pipeline
         self._journal = journal
         self._metrics = metrics
@@ -55,11 +60,19 @@ class OwnerEnd(Protocol):
 
     def connectionMade(self) -> None:  # noqa: N802
         """Tell the front what to serve."""
-        self._send({"kind": "begin", **self._begin()})
+        self.tell({"kind": "begin", **self._begin()})
+        if self._feeding is not None:
+            self._feeding.attach(self)
 
     def connectionLost(self, reason: Any = connectionDone) -> None:  # noqa: N802
         """Note that the front is gone; what it asked is answered to nobody."""
         self._lost = True
+        if self._feeding is not None:
+            self._feeding.detach(self)
+
+    def tell(self, header: Mapping[str, Any]) -> None:
+        """Tell the front something that it has not asked for."""
+        self._send(header)
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
         """Take messages; a front that talks nonsense is cut off."""
@@ -79,7 +92,12 @@ class OwnerEnd(Protocol):
         if kind == "serving":
             self._serving()
             return
+        if kind == "more":
+            if self._feeding is not None:
+                self._feeding.more(self)
+            return
         work = {
+            "files": self._files,
             "answer": self._answer,
             "answer_of_plugin": self._answer_of_plugin,
             "may_upload": self._may_upload,
@@ -96,6 +114,10 @@ class OwnerEnd(Protocol):
         answer = await self._pipeline.answer(*self._unkeyed(header))
         members, data = packed_answer(answer, stamp)
         self._send({"id": header["id"], "lasts": answer.lasts, **members}, data)
+
+    async def _files(self, header: dict[str, Any], body: bytes) -> None:
+        files = None if self._feeding is None else await self._feeding.files(header["of"], header["name"])
+        self._send({"id": header["id"], "found": files is not None}, b"" if files is None else packed(files))
 
     async def _answer_of_plugin(self, header: dict[str, Any], body: bytes) -> None:
         content = await self._pipeline.answer_of_plugin(unpacked_request(header["request"]))
@@ -132,6 +154,6 @@ class OwnerEnd(Protocol):
             else:
                 self._metrics.tftp_refused.labels(reason).inc(count)
 
-    def _send(self, header: dict[str, Any], body: bytes = b"") -> None:
+    def _send(self, header: Mapping[str, Any], body: bytes = b"") -> None:
         if not self._lost:
             cast(Any, self.transport).write(message(header, body))
