@@ -124,7 +124,7 @@ class Feeding:
             self._stale.clear()
 
     def _advanced(self, number: int) -> None:
-        if not self._expected:
+        if not self._expected and self._fronts:
             # Whoever changed something did not say what.
             self._all_stale = self._state_changed = True
         self._expected = False
