@@ -110,6 +110,13 @@ class House:
             raise RuntimeError(f"{name} is not served")
         return content
 
+    def serving(self) -> list[int]:
+        """Return the processes that serve phones, the owner first."""
+        owner = self.server.pid
+        children = Path(f"/proc/{owner}/task/{owner}/children").read_text().split()
+        fronts = [int(each) for each in children if b"--front" in Path(f"/proc/{each}/cmdline").read_bytes()]
+        return [owner, *fronts]
+
     def memory(self) -> float:
         """Return the resident memory of the serving process in megabytes."""
         pages = Path(f"/proc/{self.server.pid}/statm").read_text().split()[1]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -118,7 +121,47 @@ def test_after_an_answer_of_the_api_every_process_gives_the_new_file(house: Runn
             assert over_http == over_tftp
 
 
-def test_kill_9_in_a_loop_loses_nothing_that_was_acknowledged(house: Running) -> None:
+@contextmanager
+def load(house: Running) -> Iterator[list[int]]:
+    """Let phones ask all the time; yields how often they were answered, and checks that each got a whole file."""
+    answered, over = [0], threading.Event()
+    wrong: list[bytes] = []
+
+    def ask() -> None:
+        while not over.is_set():
+            connection = http.client.HTTPConnection(
+                "127.0.0.1", house.http, timeout=60, source_address=("127.0.3.1", 0)
+            )
+            # A connection to a process that is killed breaks; the phone tries again.
+            with suppress(OSError, http.client.HTTPException):
+                while not over.is_set():
+                    connection.request("GET", f"/{SEP}")
+                    answer = connection.getresponse()
+                    body = answer.read()
+                    if answer.status != 200 or not body.rstrip().endswith(b"</device>"):
+                        wrong.append(body[-100:])
+                    answered[0] += 1
+            connection.close()
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield answered
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert not wrong
+
+
+def test_kill_9_in_a_loop_under_load_loses_nothing_that_was_acknowledged(house: Running) -> None:
+    with load(house) as answered:
+        _kill_in_a_loop(house)
+    assert answered[0] > 50
+
+
+def _kill_in_a_loop(house: Running) -> None:
     config = device_config(house)
     for number in range(1, 7):
         assert until(lambda: len(fronts(house)) == 2)
