@@ -53,11 +53,17 @@ class KnownFiles:
 
     async def device_file(self, device: Device, name: str) -> RenderedFile | None:
         """Return a file of a device; None when it has none of this name."""
-        return await self._file(("device", device.id), name)
+        files = await self.device_files(device)
+        return None if files is None else files.files.get(name)
+
+    async def device_files(self, device: Device) -> FileSet | None:
+        """Return all files of a device; None when it has none."""
+        return await self._set(("device", device.id))
 
     async def common_file(self, plugin_id: str, name: str) -> RenderedFile | None:
         """Return a file that all devices of a plugin share; None when there is none of this name."""
-        return await self._file(("common", plugin_id), name)
+        files = await self._set(("common", plugin_id))
+        return None if files is None else files.files.get(name)
 
     def drop(self, keys: Iterable[Key]) -> None:
         """Forget sets, also those that are just being fetched: whoever asks from now on gets newer ones."""
@@ -71,14 +77,13 @@ class KnownFiles:
         self._sets.clear()
         self._size = 0
 
-    async def _file(self, key: Key, name: str) -> RenderedFile | None:
+    async def _set(self, key: Key) -> FileSet | None:
         known = self._sets.get(key)
         if known is not None and self._tick() < known[0]:
             self._sets.move_to_end(key)
-            return known[1].files.get(name)
+            return known[1]
         run = self._under_way.setdefault(key, object())
-        files = await self._runs.run((key, run), partial(self._fetched, key, run))
-        return None if files is None else files.files.get(name)
+        return await self._runs.run((key, run), partial(self._fetched, key, run))
 
     async def _fetched(self, key: Key, run: object) -> FileSet | None:
         try:
