@@ -45,6 +45,14 @@ class Resources(Resource[Way]):
         return checked((yield Request(method="GET", path="/status"))).document
 
     @Asked
+    def problems(self) -> Conversation[list[dict[str, object]]]:
+        """Return what is wrong with the server, what matters most first: ``code``, ``sentence``, ``cure``, …
+
+        :raises Unauthorized: for a token that is not of the master tenant.
+        """
+        return list(checked((yield Request(method="GET", path="/status/problems"))).member("problems"))
+
+    @Asked
     def dhcp_configuration(
         self, form: str, vlan: int | None = None, sip_server: str | None = None
     ) -> Conversation[str]:

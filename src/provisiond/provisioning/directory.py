@@ -69,6 +69,7 @@ class Directory:
         self._shapes: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._shared: dict[str, str] = {}
         self._indexes = {name: _Index() for name in _INDEXED_MEMBERS}
+        self._tally: dict[tuple[str, bool], int] = {}
         self._replaced: Callable[[Device, Mapping[str, Any]], None] = lambda old, new: None
         self._followers: list[Callable[[str], None]] = []
 
@@ -136,6 +137,10 @@ class Directory:
         """Return the ids of the devices that name this config."""
         return self._indexes["config"].ids(config_id)
 
+    def tally(self) -> Mapping[tuple[str, bool], int]:
+        """Return how many devices there are by plugin, the empty text for none, and by whether they are configured."""
+        return dict(self._tally)
+
     def put(self, device: Device) -> None:
         """Add the device, or replace the one with its id."""
         document = device.document
@@ -153,6 +158,7 @@ class Directory:
                 self._indexes[name].add(value, device.id)
         if device.plugin is None:
             self._indexes["plugin"].add("", device.id)
+        self._count(document, 1)
         if is_telling:
             self._tell(device.id)
 
@@ -182,6 +188,15 @@ class Directory:
             if isinstance(value, str):
                 self._indexes[name].remove(value, device_id)
         self._indexes["plugin"].remove("", device_id)
+        self._count(document, -1)
+
+    def _count(self, document: Mapping[str, Any], change: int) -> None:
+        key = (str(document.get("plugin") or ""), document.get("configured") is True)
+        count = self._tally.get(key, 0) + change
+        if count:
+            self._tally[key] = count
+        else:
+            self._tally.pop(key, None)
 
     def _compact(self, name: str, value: Any) -> Any:
         if name in _SHARED_MEMBERS and isinstance(value, str):

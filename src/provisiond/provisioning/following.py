@@ -46,6 +46,8 @@ class Following:
     What this process wrote itself is recognised by comparing, so it costs one look and changes nothing.
 
     :param kinds: which objects others may write; reading back devices and configs is needless for a single process.
+
+    ``level_at`` is when memory was last found to be like the store, in seconds since the epoch.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Following:
         self._kinds = frozenset(kinds)
         self._number = 0
         self._settled = 0
+        self.level_at = clock.seconds()
         self._planned: Any = None
         self._running: Deferred[None] | None = None
 
@@ -113,6 +116,7 @@ class Following:
                 await self._take_config(config_id)
             await self._take_others({change.kind for change in wanted})
             self._number = changes[-1].number
+        self.level_at = self._clock.seconds()
         await self._remember_settled()
 
     def _plan(self) -> None:

@@ -28,6 +28,8 @@ from provisiond.provisioning.flattening import Flattening
 from provisiond.provisioning.following import EVERY_KIND, Feed, Following
 from provisiond.provisioning.foreign import ForeignEyes
 from provisiond.provisioning.generation import Generation
+from provisiond.provisioning.health import Health
+from provisiond.provisioning.health_checks import device_check, feed_check, firmware_check, plugin_check, seldom
 from provisiond.provisioning.host_side import HostSide
 from provisiond.provisioning.inspection import Inspection
 from provisiond.provisioning.operations import Operations, StoredOperations
@@ -61,6 +63,7 @@ from provisiond.provisioning.tenants import StoredTenants, Tenants
 from provisiond.provisioning.tokens import WORK_FACTOR, StoredTokens, Tokens
 
 FETCHED_LIMIT = 16 * 1024 * 1024
+FIRMWARE_SECONDS = 60.0
 
 
 @frozen(kw_only=True)
@@ -261,6 +264,7 @@ class House:
             clock=clock,
             kinds=around.followed,
         )
+        self.health = self._watched(clock, host)
         self.parameters.listen(self._parameter_changed)
         host.on_problem(self._problem_seen)
 
@@ -310,6 +314,15 @@ class House:
         await self.rendering.stop()
         await self.sightings.flush()
         await self.tokens.flush()
+
+    def _watched(self, clock: Clock, host: Hosting) -> Health:
+        health = Health(clock)
+        health.add("the change feed", feed_check(lambda: self._following.level_at, clock))
+        health.add("the plugins", plugin_check(host.problems, clock))
+        health.add("the devices", device_check(self.directory))
+        firmware = firmware_check(self.directory, host.loaded, self.packages)
+        health.add("the firmware of plugins", seldom(clock, FIRMWARE_SECONDS, firmware))
+        return health
 
     def _parameter_changed(self, name: str, tenant: str | None, value: Any) -> None:
         if name == "provisioning_key" and tenant is not None and self._around.keys_in_urls:

@@ -16,6 +16,7 @@ from provisiond.rest.event_stream import EventResources
 from provisiond.rest.extensions import ExtensionResources
 from provisiond.rest.front import ExtensionFront, Front
 from provisiond.rest.gate import TokenGate
+from provisiond.rest.health import HealthResources
 from provisiond.rest.host_packages import UPLOADS, HostPackageResources
 from provisiond.rest.inspection import InspectionResources, Journal
 from provisiond.rest.operations import PATHS, OperationListResource, OperationResource
@@ -37,6 +38,7 @@ def routed(house: House, journal: Journal, metrics: Metrics, clock: Any) -> Rout
     gate = TokenGate(house.tokens, house.tenants, clock.seconds, house.outside)
     router = Router(gate, metrics)
     router.add(ServerResources(house.parameters, metrics))
+    router.add(HealthResources(house.health))
     router.add(DeviceResources(house.devices, house.contact, house.synchronization, house.plugins))
     router.add(ConfigResources(house.configs))
     router.add(PluginResources(house.plugins, house.packages))

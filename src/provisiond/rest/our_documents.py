@@ -9,6 +9,29 @@ from pydantic import Field
 from provisiond.rest.documents import Document, Moment, OperationState
 
 
+class ServerProblems(Document):
+    """What is wrong with the server, what matters most first."""
+
+    class ServerProblemRow(Document):
+        """One thing that is wrong."""
+
+        code: str
+        severity: Literal["error", "warning", "notice"]
+        about: str | None = Field(description="Which of several things of its kind, e.g. the name of a repository.")
+        sentence: str
+        cure: str = Field(description="What to do about it.")
+        since: str = Moment
+
+    problems: list[ServerProblemRow]
+
+
+class Readiness(Document):
+    """Whether requests may be sent here."""
+
+    status: Literal["live", "ready", "not ready"]
+    reasons: list[str] = Field(description="Codes of the problems that keep the server from being ready.")
+
+
 class Currency(Document):
     """Whether a phone runs its present configuration."""
 

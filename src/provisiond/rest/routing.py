@@ -8,10 +8,11 @@ from typing import Any, TypeVar, cast
 from urllib.parse import unquote, unquote_to_bytes
 
 from attrs import evolve, field, frozen
+from constantly import NamedConstant
 from klein import Klein
 from pydantic import BaseModel
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.web.iweb import IRequest
 from twisted.web.server import Request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -83,6 +84,7 @@ class Route:
     :param answers: media types of the successful answer, where it has others than ``media_type``.
     :param also: other methods that do the same.
     :param head: False for a GET that changes something, which no HEAD may do.
+    :param quiet: True when its requests are too many and too dull for the log.
     :param upload: True when the body is handed over as it comes, whatever its media type.
     """
 
@@ -102,6 +104,7 @@ class Route:
     also: Sequence[str] = ()
     head: bool = True
     upload: bool = False
+    quiet: bool = False
 
 
 E = TypeVar("E", bound=Endpoint)
@@ -185,7 +188,7 @@ class Router:
                 answer = evolve(answer, content=answer.body(), document=None)
         except Exception as error:
             answer = refusal(error, accept or "")
-        await self._finish(request, answer, started)
+        await self._finish(request, answer, started, LogLevel.debug if each.quiet else LogLevel.info)
 
     async def _call(self, request: Request, each: Route, encoded: Mapping[str, str]) -> Call:
         arguments = {name: unquote(value) for name, value in encoded.items()}
@@ -242,11 +245,14 @@ class Router:
             answer = answer_for(problem, accept)
         await self._finish(request, answer, started)
 
-    async def _finish(self, request: Request, answer: Answer, started: float) -> None:
+    async def _finish(
+        self, request: Request, answer: Answer, started: float, level: NamedConstant = LogLevel.info
+    ) -> None:
         method = request.method.decode("ascii", "replace")
         self._metrics.rest_requests.labels(method if method in _METHODS else "other", str(answer.status)).inc()
         await send(request, answer)
-        log.info(
+        log.emit(
+            level,
             "{method} {path} from {peer}: {status} in {duration_ms} ms",
             method=method,
             path=request.path.decode("latin-1"),

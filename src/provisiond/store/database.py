@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,6 +32,12 @@ class CallsBack(Protocol):
     def __call__(self, callable: Callable[..., object], *args: object) -> object: ...
 
 
+class Listener(Protocol):
+    """Told of each piece of work: ``read`` or ``write``, seconds it took and waited, what was refused."""
+
+    def __call__(self, kind: str, seconds: float, problem: StoreProblem | None, /) -> object: ...
+
+
 class Database:
     """Runs functions on connections, each in a transaction of its own.
 
@@ -44,22 +51,48 @@ class Database:
         self._call_back = call_back
         self._writer = ThreadPoolExecutor(1, "store-writer")
         self._readers = ThreadPoolExecutor(4, "store-reader")
+        self._listeners: list[Listener] = []
+
+    def listen(self, listener: Listener) -> None:
+        """Call back, where results come back, after each piece of work; the callback must not raise."""
+        self._listeners.append(listener)
 
     async def read(self, work: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return ``work(connection, …)``, run beside the reactor.
 
         :raises StoreProblem: when the database fails.
         """
-        return await self._run(self._readers, work, *args, **kwargs)
+        return await self._run("read", self._readers, work, *args, **kwargs)
 
     async def write(self, work: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return ``work(connection, …)`` once its changes are durable.
 
         :raises StoreProblem: when the database fails; nothing is changed then.
         """
-        return await self._run(self._writer, work, *args, **kwargs)
+        return await self._run("write", self._writer, work, *args, **kwargs)
 
     async def _run(
+        self,
+        kind: str,
+        pool: ThreadPoolExecutor,
+        work: Callable[Concatenate[Connection, P], R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        started = time.monotonic()
+        try:
+            value = await self._called(pool, work, *args, **kwargs)
+        except BaseException as error:
+            self._tell(kind, time.monotonic() - started, error if isinstance(error, StoreProblem) else None)
+            raise
+        self._tell(kind, time.monotonic() - started, None)
+        return value
+
+    def _tell(self, kind: str, seconds: float, problem: StoreProblem | None) -> None:
+        for listener in self._listeners:
+            listener(kind, seconds, problem)
+
+    async def _called(
         self,
         pool: ThreadPoolExecutor,
         work: Callable[Concatenate[Connection, P], R],

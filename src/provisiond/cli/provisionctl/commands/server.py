@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from provisiond.cli.provisionctl.failures import FAILED, Failure
 from provisiond.cli.provisionctl.output import Output, cell, output_options, show_document
 from provisiond.cli.provisionctl.session import Session, pass_session
-from provisiond.client.errors import Unreachable
+from provisiond.client.blocking import Client
+from provisiond.client.errors import Unauthorized, Unreachable
 from provisiond.client.selection import Selection
 from provisiond.client.values import Event
 
@@ -26,23 +27,48 @@ KINDS: Final = (
     "plugin_problem_seen",
 )
 TRIES: Final = 5
+NOTICE: Final = "notice"
+_COLOURS: Final = {"error": "red", "warning": "yellow"}
 
 
 @click.command()
 @output_options
 @pass_session
 def status(session: Session, output: Output) -> None:
-    """Tell how the server is: its parts, how many devices wait for a configuration, which plugins have problems."""
+    """Tell how the server is: its parts, how many devices wait for a configuration, and what is wrong, in words.
+
+    Ends with 1 when something is wrong; what is only a notice does not count.
+    """
     client = session.client
     document = dict(client.status())
+    problems = _problems(client)
     if output.form == "table" and not output.columns:
         waiting = client.devices.list(Selection(q={"configured": False}, fields=("id",)), recurse=True)
         document["devices_not_configured"] = len(waiting)
         document["plugins_loaded"] = client.plugins.loaded()
         document["plugin_problems"] = len(client.plugins.problems())
-    show_document(session, output, document)
-    if document.get("rest_api") != "ok":
+        show_document(session, output, document)
+        for each in problems:
+            click.echo(_problem_text(each))
+    else:
+        show_document(session, output, {**document, "problems": problems})
+    wrong = [each for each in problems if each["severity"] != NOTICE]
+    if document.get("rest_api") != "ok" or wrong:
         raise Failure("the server is not in order", FAILED)
+
+
+def _problems(client: Client) -> list[dict[str, Any]]:
+    try:
+        return client.problems()
+    except Unauthorized:
+        # A token of a tenant below the master learns about its own devices only.
+        return []
+
+
+def _problem_text(problem: Mapping[str, Any]) -> str:
+    since = str(problem["since"])[:19].replace("T", " ")
+    head = click.style(f"{problem['severity']}:", fg=_COLOURS.get(problem["severity"]), bold=True)
+    return f"\n{head} {problem['sentence']} ({problem['code']}, since {since} UTC)\n    {problem['cure']}"
 
 
 @click.command()
