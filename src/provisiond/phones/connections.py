@@ -15,6 +15,7 @@ from zope.interface import implementer
 from provisiond.identification.values import PhoneRequest
 from provisiond.identification.values import Protocol as How
 from provisiond.phones.access import client_address
+from provisiond.phones.bounds import HttpBounds
 from provisiond.phones.content import Content
 from provisiond.phones.file_sending import FileSending, Interrupted
 from provisiond.phones.pipeline import Answering
@@ -29,7 +30,7 @@ from provisiond.phones.plain_requests import (
     without_key,
 )
 from provisiond.phones.remembered import Kept
-from provisiond.phones.replies import Reply, own_reply, refusal, refusal_of, reply_with
+from provisiond.phones.replies import BUSY, Reply, own_reply, refusal, refusal_of, reply_with
 from provisiond.phones.small_files import SmallFiles
 from provisiond.phones.wires import DateLine, Wire, wire
 from provisiond.tftp.eager import Waiting, result_of
@@ -55,12 +56,11 @@ class Service(Protocol):
     dates: DateLine
     trusted_proxies: int
     is_key: Callable[[str], bool]
-    waiting: int
+    bounds: HttpBounds
     stopping: bool
 
     def opened(self, connection: PhoneConnection) -> bool: ...
     def closed(self, connection: PhoneConnection) -> None: ...
-    def is_busy(self) -> bool: ...
     def complete_channel(self) -> Any: ...
     def seconds(self) -> float: ...
     def soon(self, call: Any) -> None: ...
@@ -205,7 +205,7 @@ class PhoneConnection(Connection):
         try:
             result_of(self._answer(key, request, kept))
         except Waiting as waiting:
-            self._service.waiting += 1
+            self._service.bounds.under_way += 1
             Deferred.fromCoroutine(waiting.rest).addErrback(self._failed).addBoth(self._has_waited)
         except Exception:
             log.failure("a phone's HTTP request met an error")
@@ -214,7 +214,7 @@ class PhoneConnection(Connection):
             self._busy = False
 
     def _has_waited(self, _: object) -> None:
-        self._service.waiting -= 1
+        self._service.bounds.under_way -= 1
         self._busy = False
         self._go_on()
 
@@ -230,8 +230,8 @@ class PhoneConnection(Connection):
 
     async def _answer(self, key: Hashable, request: PlainRequest, kept: Kept | None) -> None:
         if kept is None:
-            if self._service.is_busy():
-                self._say(refusal(503, "the server is busy, try again"), request)
+            if not self._service.bounds.admits_request():
+                self._say(BUSY, request)
                 return
             path = without_key(request.path, self._service.is_key)
             name = name_of(path) or ""
@@ -249,8 +249,11 @@ class PhoneConnection(Connection):
             self._say(reply, request, kept)
             return
         data = await self._service.small_files.data_of(content)
-        if data is None:
-            await self._send_file(content, reply, request)
+        if data is None and not self._service.bounds.admits_file():
+            self._say(BUSY, request)
+        elif data is None:
+            with self._service.bounds.sending_file():
+                await self._send_file(content, reply, request)
         else:
             part = data if reply.length == len(data) else data[reply.start : reply.start + reply.length]
             self._write(reply, part, request, kept)

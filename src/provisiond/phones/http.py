@@ -15,10 +15,11 @@ from twisted.web.server import NOT_DONE_YET, Request, Site
 from provisiond.identification.values import PhoneRequest, Protocol
 from provisiond.pacing import Pace
 from provisiond.phones.access import client_address
+from provisiond.phones.bounds import HttpBounds
 from provisiond.phones.content import Content
 from provisiond.phones.pipeline import Answer, Answering
 from provisiond.phones.plain_requests import name_of, query_of, without_key
-from provisiond.phones.replies import Reply, refusal, refusal_of, reply_with
+from provisiond.phones.replies import BUSY, Reply, refusal, refusal_of, reply_with
 from provisiond.provisioning.ports import Threads
 
 log = Logger()
@@ -116,6 +117,7 @@ class PhoneFilesResource(Resource):
 
     :param trusted_proxies: how many proxies stand in front.
     :param is_key: tells whether a text is a tenant's provisioning key: as the first part of a path it is taken away.
+    :param bounds: shared with the connections that answer plain requests themselves.
     """
 
     isLeaf = True  # noqa: N815
@@ -127,7 +129,9 @@ class PhoneFilesResource(Resource):
         *,
         trusted_proxies: int,
         is_key: Callable[[str], bool] = lambda text: False,
+        bounds: HttpBounds | None = None,
     ) -> None:
+        self._bounds = bounds or HttpBounds()
         self._is_key = is_key
         super().__init__()  # type: ignore[no-untyped-call]
         self._pipeline = pipeline
@@ -136,9 +140,16 @@ class PhoneFilesResource(Resource):
 
     def render(self, request: Any) -> int:
         """Answer any method."""
+        if not self._bounds.admits_request():
+            _say(request, BUSY)
+            return NOT_DONE_YET
+        self._bounds.under_way += 1
         work = Deferred.fromCoroutine(self._answer(request))
-        work.addErrback(lambda failure: self._failed(request, failure))
+        work.addErrback(lambda failure: self._failed(request, failure)).addBoth(lambda _: self._answered())
         return NOT_DONE_YET
+
+    def _answered(self) -> None:
+        self._bounds.under_way -= 1
 
     def _failed(self, request: Any, failure: Any) -> None:
         log.failure("a phone's HTTP request met an error", failure=failure)
@@ -207,6 +218,9 @@ class PhoneFilesResource(Resource):
 
     async def _send(self, request: Any, content: Content) -> None:
         reply = reply_with(content, request.getHeader)
+        is_sent = reply.sentence is None and reply.length > 0 and request.method != b"HEAD"
+        if is_sent and content.path is not None and not self._bounds.admits_file():
+            reply = BUSY
         if reply.sentence is not None:
             _say(request, reply)
             return
@@ -217,7 +231,8 @@ class PhoneFilesResource(Resource):
             request.write(content.data[reply.start : reply.start + reply.length])
             request.finish()
         else:
-            await self._stream(request, content, reply.start, reply.length)
+            with self._bounds.sending_file():
+                await self._stream(request, content, reply.start, reply.length)
 
     async def _stream(self, request: Any, content: Content, start: int, length: int) -> None:
         assert content.path is not None

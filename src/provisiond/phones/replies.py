@@ -52,6 +52,9 @@ def refusal(status: int, sentence: str | None = None, *headers: tuple[str, str])
     return Reply(status, (*headers, *retry, *kind), body)
 
 
+BUSY: Final = refusal(503, "the server is busy, try again")
+
+
 def refusal_of(outcome: str) -> Reply:
     """Return the reply to a request whose outcome is not a file (``pipeline.Answer.outcome``)."""
     return refusal({"refused": 403, "error": 503}.get(outcome, 404))

@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IProtocolNegotiationFactory
 from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
+from provisiond.phones.bounds import MAX_CONNECTIONS, MAX_WAITING, HttpBounds
 from provisiond.phones.connections import PhoneConnection
 from provisiond.phones.file_sending import FileSending
 from provisiond.phones.http import PhoneFilesResource, PhoneSite
@@ -18,8 +19,6 @@ from provisiond.phones.wires import DateLine
 from provisiond.provisioning.ports import Clock, Threads
 
 SWEEP_SECONDS: Final = 1.0
-MAX_CONNECTIONS: Final = 10_000
-MAX_WAITING: Final = 2_000
 
 
 @implementer(IProtocolNegotiationFactory)
@@ -29,7 +28,8 @@ class PhoneService(Factory):
     :param trusted_proxies: how many proxies stand in front.
     :param max_connections: open at a time; one more is told 503 and closed.
     :param max_waiting: requests that wait for a file to be made; meanwhile other requests that nobody has just asked
-        are told 503, to come again.
+        are told 503, to come again. So are those that ask for large files while these take four fifths of the
+        connections.
     :param is_key: tells whether a text is a tenant's provisioning key, which a path may begin with.
     :param refused: told the reason of each such refusal: ``connections`` or ``busy``.
     """
@@ -53,15 +53,14 @@ class PhoneService(Factory):
         self.file_sending = FileSending(threads)
         self.dates = DateLine(clock.seconds)
         self.trusted_proxies = trusted_proxies
-        self.waiting = 0
+        self.bounds = HttpBounds(max_connections, max_waiting, refused)
         self.stopping = False
         self._clock = clock
-        self._max_connections = max_connections
-        self._max_waiting = max_waiting
-        self._tell_refused = refused
         self._connections: set[PhoneConnection] = set()
         self.is_key = is_key
-        self._resource = PhoneFilesResource(pipeline, threads, trusted_proxies=trusted_proxies, is_key=is_key)
+        self._resource = PhoneFilesResource(
+            pipeline, threads, trusted_proxies=trusted_proxies, is_key=is_key, bounds=self.bounds
+        )
         self._site: Any = PhoneSite(self._resource, clock)
         self._sweep: Any = None
 
@@ -95,10 +94,7 @@ class PhoneService(Factory):
         self._connections.add(connection)
         if self._sweep is None:
             self._sweep = self._clock.callLater(SWEEP_SECONDS, self._swept)
-        if len(self._connections) <= self._max_connections:
-            return True
-        self._tell_refused("connections")
-        return False
+        return self.bounds.admits_connection(len(self._connections))
 
     def closed(self, connection: PhoneConnection) -> None:
         """Forget a connection."""
@@ -106,13 +102,6 @@ class PhoneService(Factory):
         if not self._connections and self._sweep is not None:
             self._sweep.cancel()
             self._sweep = None
-
-    def is_busy(self) -> bool:
-        """Tell whether another request would have to wait behind too many."""
-        if self.waiting < self._max_waiting:
-            return False
-        self._tell_refused("busy")
-        return True
 
     def complete_channel(self) -> Any:
         """Return twisted.web's end of a connection."""

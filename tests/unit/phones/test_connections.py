@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,10 +70,10 @@ class Pipeline:
 class Phone:
     """A client on a fake connection."""
 
-    def __init__(self, pipeline: Pipeline | None = None, **limits: Any) -> None:
+    def __init__(self, pipeline: Pipeline | None = None, threads: Threads | None = None, **limits: Any) -> None:
         self.pipeline = pipeline or Pipeline()
         self.clock: Any = MemoryReactorClock()
-        self.service = PhoneService(self.pipeline, Threads(), self.clock, **limits)  # type: ignore[arg-type]
+        self.service = PhoneService(self.pipeline, threads or Threads(), self.clock, **limits)  # type: ignore[arg-type]
         self.connect()
 
     def connect(self) -> None:
@@ -243,10 +244,10 @@ class TestPipelining:
     def test_what_waits_holds_up_what_follows(self) -> None:
         phone = Phone()
         assert phone.send(b"GET /slow HTTP/1.1\r\n\r\n" + GET) == b""
-        assert phone.service.waiting == 1
+        assert phone.service.bounds.under_way == 1
         phone.pipeline.gates[0].callback(None)
         assert statuses(phone.transport.value()) == [b"200", b"200"]
-        assert phone.service.waiting == 0
+        assert phone.service.bounds.under_way == 0
 
     def test_a_client_that_does_not_read_is_not_answered_further_and_cut_off_in_the_end(self) -> None:
         phone = Phone()
@@ -274,7 +275,7 @@ class TestPipelining:
         phone.lose()
         phone.pipeline.gates[0].callback(None)
         assert phone.transport.value() == b""
-        assert (phone.service.waiting, phone.service.connections) == (0, 0)
+        assert (phone.service.bounds.under_way, phone.service.connections) == (0, 0)
 
 
 class TestEnds:
@@ -371,6 +372,84 @@ class TestOverload:
         pipeline.gates[0].callback(None)
         assert statuses(phone.send(b"GET /a?other HTTP/1.1\r\n\r\n")) == [b"200"]
         assert reasons == ["busy"]
+
+
+class Firmware(Pipeline):
+    """Serves a large file besides."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        size = path.stat().st_size
+        self.file = Content(size=size, etag="", modified=1.0, content_type="x/y", kind="static", path=path)
+
+    async def answer(self, request: PhoneRequest, name: str, key: Any = None) -> Answer:
+        if name == "/firmware":
+            return Answer(outcome="served", content=self.file, kept=Kept(EVENT, self.file))
+        return await super().answer(request, name, key)
+
+
+class SlowDisk(Threads):
+    """Reads nothing before a test says so."""
+
+    def __init__(self) -> None:
+        self.gates: list[Deferred[None]] = []
+
+    async def run(self, work: Callable[..., Any], *args: Any) -> Any:
+        gate: Deferred[None] = Deferred()
+        self.gates.append(gate)
+        await gate
+        return work(*args)
+
+
+# The second form is one that only twisted.web takes.
+@pytest.mark.parametrize("more", [b"", b"Content-Length: 0\r\n"], ids=["fast", "complete"])
+class TestConfigurationsBeforeFirmware:
+    def phone(self, tmp_path: Path, **limits: Any) -> Phone:
+        (tmp_path / "firmware").write_bytes(b"f" * 3_000_000)
+        self.threads, self.reasons = SlowDisk(), list[str]()
+        return Phone(Firmware(tmp_path / "firmware"), self.threads, refused=self.reasons.append, **limits)
+
+    def get(self, path: bytes, more: bytes) -> bytes:
+        return b"GET %s HTTP/1.1\r\nHost: x\r\n%s\r\n" % (path, more)
+
+    def test_large_files_leave_connections_for_configurations(self, tmp_path: Path, more: bytes) -> None:
+        phone = self.phone(tmp_path, max_connections=5)
+        firmware = self.get(b"/firmware", more)
+        for _ in range(4):
+            phone.send(firmware)
+            phone.connect()
+        assert phone.service.bounds.sending == 4
+        answer = phone.send(firmware)
+        assert statuses(answer) == [b"503"]
+        assert b"Retry-After: 5" in answer
+        assert statuses(phone.send(firmware.replace(b"GET", b"HEAD"))) == [b"200"]
+        assert statuses(phone.send(self.get(b"/a", more))) == [b"200"]
+        assert self.reasons == ["busy"]
+
+    def test_large_files_are_not_counted_as_waiting(self, tmp_path: Path, more: bytes) -> None:
+        phone = self.phone(tmp_path, max_waiting=1)
+        for _ in range(3):
+            phone.send(self.get(b"/firmware", more))
+            phone.connect()
+        assert statuses(phone.send(self.get(b"/a", more))) == [b"200"]
+        assert phone.service.bounds.under_way == 3
+        phone.send(self.get(b"/slow", more))
+        phone.connect()
+        answer = phone.send(self.get(b"/a", more))
+        assert statuses(answer) == [b"503"]
+        assert b"Retry-After: 5" in answer
+        phone.pipeline.gates[0].callback(None)
+        assert statuses(phone.send(self.get(b"/a", more))) == [b"200"]
+
+    def test_a_connection_that_breaks_gives_its_place_back(self, tmp_path: Path, more: bytes) -> None:
+        phone = self.phone(tmp_path, max_connections=1)
+        phone.send(self.get(b"/firmware", more))
+        assert phone.service.bounds.sending == 1
+        phone.lose()
+        while self.threads.gates:
+            self.threads.gates.pop(0).callback(None)
+            phone.clock.advance(1)
+        assert (phone.service.bounds.sending, phone.service.bounds.under_way) == (0, 0)
 
 
 def test_an_answer_is_made_once_and_sent_again_with_its_own_date() -> None:
