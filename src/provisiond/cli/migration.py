@@ -158,13 +158,17 @@ class Migration:
 
     def _left_out(self, source: Path) -> Callable[[str, list[str]], set[str]]:
         """Leave out what the other server has made for single devices: it would be out of date, and holds secrets."""
-        macs = {str(each.get("mac", "")).replace(":", "") for each in self._state.devices.values()}
+        devices = self._state.devices.values()
+        macs = {str(each["mac"]).replace(":", "") for each in devices if each.get("mac")}
+        # Adapters with two ports ask for a second file, under their address moved by one byte.
+        macs |= {f"{mac[2:]}01" for mac in macs}
+        uuids = {str(each["uuid"]) for each in devices if each.get("uuid")}
         tftpboot = source / "var" / "tftpboot"
 
         def ignored(directory: str, names: list[str]) -> set[str]:
             left = {name for name in names if name == "__pycache__" or name.endswith((".tmp", ".pyc"))}
             if Path(directory) == tftpboot or tftpboot in Path(directory).parents:
-                left |= {name for name in names if _addresses(name) & macs}
+                left |= {name for name in names if _addresses(name) & macs or name in uuids}
             return left
 
         return ignored

@@ -24,9 +24,10 @@ from provisiond.store.facts import FactStore, ParameterStore, TenantStore
 from provisiond.store.feed import ChangeFeed
 
 OWN, MASTER = "11111111-2222-4333-8444-555555555555", "99999999-2222-4333-8444-555555555555"
+SOFTPHONE = "12345678-2222-4333-8444-555555555555"
 DEVICES = {
     "d1": {"mac": "00:11:22:33:44:55", "plugin": "wazo-x-1", "config": "c1", "tenant_uuid": OWN, "configured": True},
-    "d2": {"mac": "00:11:22:33:44:66", "tenant_uuid": MASTER, "is_new": True, "vendor": "Acme"},
+    "d2": {"uuid": SOFTPHONE, "mac": "00:11:22:33:44:66", "tenant_uuid": MASTER, "is_new": True, "vendor": "Acme"},
     "bad": {"mac": "not an address"},
 }
 CONFIGS = {
@@ -52,6 +53,8 @@ def source(tmp_path: Path) -> Path:
         "var/installed/fw": "{}",
         "var/tftpboot/Acme/fw.bin": "firmware",
         "var/tftpboot/Acme/001122334455.cfg": "secret",
+        "var/tftpboot/ATA112233445501.cnf.xml": "secret of the second port",
+        f"var/tftpboot/{SOFTPHONE}": "secret of a softphone",
         "var/tftpboot/half.tmp": "x",
     }
     for name, text in files.items():
