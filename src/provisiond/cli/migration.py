@@ -26,7 +26,7 @@ from provisiond.store.devices import DeviceStore
 from provisiond.store.facts import FactStore, ParameterStore, TenantStore
 from provisiond.store.feed import ChangeFeed
 
-_ADDRESS: Final = re.compile(r"[0-9A-Fa-f]{2}(?:[:_-]?[0-9A-Fa-f]{2}){5}")
+_DIGITS: Final = re.compile(r"[0-9a-f]{12,}")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -175,4 +175,6 @@ class Migration:
 
 
 def _addresses(name: str) -> set[str]:
-    return {re.sub("[:_-]", "", found).lower() for found in _ADDRESS.findall(name)}
+    """Return everything in a file name that may be a hardware address; what stands before one may look like it, too."""
+    runs = _DIGITS.findall(re.sub("[:_-]", "", name).lower())
+    return {run[start : start + 12] for run in runs for start in range(len(run) - 11)}

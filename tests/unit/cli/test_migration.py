@@ -54,6 +54,8 @@ def source(tmp_path: Path) -> Path:
         "var/tftpboot/Acme/fw.bin": "firmware",
         "var/tftpboot/Acme/001122334455.cfg": "secret",
         "var/tftpboot/ATA112233445501.cnf.xml": "secret of the second port",
+        "var/tftpboot/snomD785-001122334455.htm": "secret under a model",
+        "var/tftpboot/snomD785.htm": "for all",
         f"var/tftpboot/{SOFTPHONE}": "secret of a softphone",
         "var/tftpboot/half.tmp": "x",
     }
@@ -126,6 +128,7 @@ def test_everything_is_taken_once(source: Path, config: Path, database: Database
         "var/installed/fw",
         "var/templates/mine.tpl",
         "var/tftpboot/Acme/fw.bin",
+        "var/tftpboot/snomD785.htm",
     ]
     again = migrated(config, source)
     assert again["taken"] == {}
