@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -68,6 +69,11 @@ class ServerCertificate:
         self._files = files
         self._context: Any = None
 
+    @property
+    def name(self) -> str:
+        """What an administrator knows it by: the name of its file, without the way there."""
+        return self._files[1].name
+
     def read(self) -> Any:
         """Return a context of what the files hold now, for :meth:`use`. Blocks.
 
@@ -97,6 +103,12 @@ class ServerCertificate:
     def use(self, context: Any) -> None:
         """Give this certificate to every connection that comes from now on."""
         self._context = context
+
+    @property
+    def ends(self) -> datetime | None:
+        """When the certificate in use ends; None when there is none yet."""
+        own = None if self._context is None else SSL.Connection(self._context, None).get_certificate()
+        return None if own is None else own.to_cryptography().not_valid_after_utc
 
     def serverConnectionForTLS(self, protocol: Any) -> Any:  # noqa: N802
         """Return the TLS side of a new connection."""

@@ -105,6 +105,7 @@ class Parts:
     http_port: int
     current: CurrentSettings
     access: Access
+    reaching: Reaching
     watch: SourceWatch | None = None
 
     def follow(self, settings: Settings) -> None:
@@ -382,6 +383,7 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
         http_port=http_port,
         current=current,
         access=access,
+        reaching=reaching,
         watch=(
             SourceWatch(state / "plugins", signature_of, house.plugins, threads, reactor)
             if settings.general.development

@@ -30,7 +30,7 @@ from provisiond.phones.service import PhoneService
 from provisiond.phones.sharing.front import tftp_service
 from provisiond.phones.sharing.front_process import FrontProcess
 from provisiond.phones.sharing.fronts import Fronts, OneFront
-from provisiond.phones.sharing.owner import OwnerEnd
+from provisiond.phones.sharing.owner import Figures, OwnerEnd
 from provisiond.phones.sharing.stamps import SharedStamp
 from provisiond.phones.tftp import TftpFiles
 from provisiond.pnp.service import PnpService
@@ -41,10 +41,10 @@ from provisiond.rest.site import ApiSite
 from provisiond.settings import Settings, load_settings
 from provisiond.store.database import open_database
 from provisiond.tftp.service import TftpService
+from provisiond.watching import Sockets, Watching
 
 log = Logger()
 TRANSFER_SECONDS = 5.0
-LAG_SECONDS = 1.0
 BACKLOG = 4_096
 
 
@@ -75,7 +75,8 @@ class Daemon:
         self._is_key: Callable[[str], bool] = lambda text: False
         self._lock: Any = None
         self._database: Any = None
-        self._lag: Any = None
+        self._watching: Watching | None = None
+        self._figures: dict[object, Figures] = {}
         self._apis: list[ApiSite] = []
         self.certificates: list[ServerCertificate] = []
 
@@ -103,8 +104,11 @@ class Daemon:
         )
         self._tftp.bind(shared=settings.general.processes > 1)
         await parts.start()
+        self._watching = Watching(parts, self._database, self._reactor)
         await self._listen(parts)
-        self._measure_lag(self._reactor.seconds())
+        self._watching.start(
+            Sockets(self._ports, self._tftp, self._phones, self._fronts, self.certificates, self._figures)
+        )
 
     async def _listen(self, parts: Parts) -> None:
         settings = self._settings
@@ -118,6 +122,7 @@ class Daemon:
             max_connections=settings.http.max_connections,
             is_key=is_key,
             refused=parts.metrics.http_refused.add,
+            sent=lambda outcome, seconds: parts.metrics.http_seconds.observe(outcome, seconds=seconds),
         )
         await self._listen_on("HTTP", with_backlog(settings.http.listen), phones)
         api = api_site(parts.house, parts.journal, parts.metrics, self._reactor, max_body=settings.rest_api.max_body)
@@ -177,6 +182,7 @@ class Daemon:
                 begin,
                 feeding=feeding,
                 is_key=self._is_key,
+                figures=self._figures,
             )
             sockets, command = tftp.more_sockets(), front_command(settings)
             fronts.append(OneFront(self._reactor, command, end, stamp, http, sockets, tftp))
@@ -222,8 +228,8 @@ class Daemon:
 
     def note_problems(self, sentences: Sequence[str]) -> None:
         """Let the metrics tell how many problems keep the settings from being followed."""
-        if self._parts is not None:
-            self._parts.metrics.settings_problems.set(len(sentences))
+        if self._watching is not None:
+            self._watching.note_settings(sentences)
 
     def _take_lock(self) -> None:
         path = self._settings.general.state_dir / "lock"
@@ -235,22 +241,10 @@ class Daemon:
         except OSError as error:
             raise StartProblem(f"{path} cannot be locked: {error.strerror}") from None
 
-    def _measure_lag(self, planned: float) -> None:
-        now = self._reactor.seconds()
-        if self._parts is not None:
-            self._parts.metrics.reactor_lag.set(max(0.0, now - planned))
-            self._parts.metrics.devices.set(len(self._parts.house.directory))
-        if self._parts is not None and self._tftp is not None:
-            self._parts.metrics.tftp_running.set(self._tftp.transfers)
-            self._parts.metrics.tftp_sockets.set(self._tftp.sockets)
-        if self._parts is not None and self._phones is not None:
-            self._parts.metrics.http_connections.set(self._phones.connections)
-        self._lag = self._reactor.callLater(LAG_SECONDS, self._measure_lag, now + LAG_SECONDS)
-
     async def stop(self) -> None:
         """Stop accepting, let transfers finish for a few seconds, write what is pending, close."""
-        if self._lag is not None and self._lag.active():
-            self._lag.cancel()
+        if self._watching is not None:
+            self._watching.stop()
         for port in self._ports:
             await _awaited(port.stopListening())
         self._ports = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from typing import Final
 
@@ -9,6 +10,12 @@ from twisted.logger import Logger
 
 log = Logger()
 RESERVED: Final = 1_024
+
+
+def used_descriptors() -> tuple[int, int]:
+    """Return how many files this process has open, and how many it may. Blocks for a moment when they are many."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return len(os.listdir("/proc/self/fd")) - 1, soft
 
 
 def allowed_transfers(wanted: int, others: int = 0) -> int:

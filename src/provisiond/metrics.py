@@ -2,74 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, generate_latest
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from provisiond.tallies import Reading, Spread, Tally
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-
-
-class Tally:
-    """A counter for what happens ten thousand times a second: one dictionary entry for each set of labels, no lock.
-
-    To be used from one thread.
-
-    :param labels: names of the labels.
-    """
-
-    def __init__(self, name: str, text: str, labels: Sequence[str], registry: CollectorRegistry) -> None:
-        self._name, self._text, self._labels = name, text, tuple(labels)
-        self._values: dict[tuple[str, ...], float] = {}
-        registry.register(self)
-
-    def add(self, *labels: str, amount: float = 1) -> None:
-        """Count ``amount`` more for these values of the labels."""
-        self._values[labels] = self._values.get(labels, 0) + amount
-
-    def collect(self) -> Iterator[CounterMetricFamily]:
-        """Give the counts to a scraper."""
-        family = CounterMetricFamily(self._name, self._text, labels=self._labels)
-        for labels, value in tuple(self._values.items()):
-            family.add_metric(labels, value)
-        yield family
-
-
-class Spread:
-    """A histogram of seconds for what happens ten thousand times a second; to be used from one thread.
-
-    :param labels: names of the labels.
-    :param bounds: upper bounds of the buckets, rising; one without bound follows.
-    """
-
-    def __init__(
-        self, name: str, text: str, labels: Sequence[str], bounds: Sequence[float], registry: CollectorRegistry
-    ) -> None:
-        self._name, self._text, self._labels, self._bounds = name, text, tuple(labels), tuple(bounds)
-        self._counts: dict[tuple[str, ...], list[int]] = {}
-        self._sums: dict[tuple[str, ...], float] = {}
-        registry.register(self)
-
-    def observe(self, *labels: str, seconds: float, times: int = 1) -> None:
-        """Count a duration for these values of the labels, as often as it was met."""
-        counts = self._counts.get(labels)
-        if counts is None:
-            counts = self._counts[labels] = [0] * (len(self._bounds) + 1)
-            self._sums[labels] = 0.0
-        counts[bisect_left(self._bounds, seconds)] += times
-        self._sums[labels] += seconds * times
-
-    def collect(self) -> Iterator[HistogramMetricFamily]:
-        """Give the buckets to a scraper."""
-        family = HistogramMetricFamily(self._name, self._text, labels=self._labels)
-        for labels, counts in tuple(self._counts.items()):
-            total, buckets = 0, []
-            for bound, count in zip((*map(str, self._bounds), "+Inf"), counts, strict=True):
-                total += count
-                buckets.append((bound, float(total)))
-            family.add_metric(labels, buckets, self._sums[labels])
-        yield family
+_LONG = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0)
 
 
 class Metrics:
@@ -111,13 +49,24 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
-        self.tftp_running = Gauge("provisiond_tftp_running", "TFTP transfers that run now", registry=self.registry)
-        self.tftp_sockets = Gauge(
-            "provisiond_tftp_sockets", "Open sockets of TFTP transfers, idle ones included", registry=self.registry
+        self.tftp_running = Reading("provisiond_tftp_running", "TFTP transfers that run now", [], self.registry)
+        self.tftp_sockets = Reading(
+            "provisiond_tftp_sockets", "Open sockets of TFTP transfers, idle ones included", [], self.registry
         )
-        self.http_connections = Gauge(
-            "provisiond_http_connections", "Open HTTP connections of phones", registry=self.registry
+        self.http_connections = Reading(
+            "provisiond_http_connections", "Open HTTP connections of phones", [], self.registry
         )
+        self.http_waiting = Reading(
+            "provisiond_http_waiting", "HTTP requests of phones that wait for their file now", [], self.registry
+        )
+        self.http_seconds = Spread(
+            "provisiond_http_transfer_seconds",
+            "Duration of sending a file that is not kept in memory over HTTP, by outcome: done or interrupted",
+            ["outcome"],
+            _LONG,
+            self.registry,
+        )
+        self.workers = Reading("provisiond_workers", "Processes that serve phones now", [], self.registry)
         self.http_refused = Tally(
             "provisiond_http_refused",
             "HTTP requests of phones turned away because of a bound: connections or busy",
@@ -136,7 +85,51 @@ class Metrics:
             ["plugin"],
             registry=self.registry,
         )
-        self.devices = Gauge("provisiond_devices", "Known devices", registry=self.registry)
+        self.devices = Reading("provisiond_devices", "Known devices", [], self.registry)
+        self.plugin_devices = Reading(
+            "provisiond_plugin_devices",
+            "Devices by plugin and state: configured or unconfigured; plugins that are not loaded are other",
+            ["plugin", "state"],
+            self.registry,
+        )
+        self._add_work()
+        self._add_server()
+
+    def _add_work(self) -> None:
+        self.render_seconds = Spread(
+            "provisiond_render_seconds",
+            "Time that a plugin took to make the files of a device, by outcome: made or failed",
+            ["plugin", "outcome"],
+            _FAST,
+            self.registry,
+        )
+        self.render_queue = Reading(
+            "provisiond_render_queue", "Devices whose files wait to be made in the background", [], self.registry
+        )
+        self.operations = Reading(
+            "provisiond_operations",
+            "Operations that ended, by kind and outcome",
+            ["kind", "outcome"],
+            self.registry,
+            counts=True,
+        )
+        self.operations_running = Reading("provisiond_operations_running", "Operations that run now", [], self.registry)
+        self.sql_seconds = Spread(
+            "provisiond_sql_seconds",
+            "Time of a piece of work in the database with its waiting: read or write",
+            ["kind"],
+            _FAST,
+            self.registry,
+        )
+        self.sql_failures = Tally(
+            "provisiond_sql_failures", "Work that the database refused, by kind", ["kind"], self.registry
+        )
+
+    def _add_server(self) -> None:
+        ProcessCollector(registry=self.registry)
+        self.problems = Reading(
+            "provisiond_problems", "What is wrong now, by code and severity", ["code", "severity"], self.registry
+        )
         self.settings_problems = Gauge(
             "provisiond_settings_problems",
             "Problems of the settings file that keep its changes from being followed",
@@ -144,6 +137,11 @@ class Metrics:
         )
         self.reactor_lag = Gauge(
             "provisiond_reactor_lag_seconds", "How late the reactor's last tick was", registry=self.registry
+        )
+        self.worst_lag = Gauge(
+            "provisiond_reactor_lag_worst_seconds",
+            "How late the reactor's latest tick of the last minute was",
+            registry=self.registry,
         )
 
     def note_transfer(self, outcome: str, retransmissions: int, seconds: float) -> None:

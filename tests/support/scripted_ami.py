@@ -59,10 +59,12 @@ def _action(stream: object) -> dict[str, str]:
 
 
 @contextmanager
-def scripted_ami(user: str, secret: str, answer: Callable[[dict[str, str]], str]) -> Iterator[ScriptedAmi]:
-    """Listen on a free port of the loopback."""
+def scripted_ami(
+    user: str, secret: str, answer: Callable[[dict[str, str]], str], port: int = 0
+) -> Iterator[ScriptedAmi]:
+    """Listen on a port of the loopback, by default a free one."""
     ami = ScriptedAmi(user, secret, answer)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server(("127.0.0.1", port)) as listener:
         ami.port = listener.getsockname()[1]
 
         def accept() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +18,7 @@ from provisiond.pacing import Pace
 from provisiond.provisioning.ports import Threads
 
 PIECE: Final = 512 * 1024
+Told = Callable[[str, float], object]
 _CANNOT: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 
 
@@ -93,10 +96,12 @@ class FileSending:
     """Sends parts of files over one connection.
 
     :param threads: for everything that may wait for the disk.
+    :param told: called at each end with ``done`` or ``interrupted`` and how many seconds it took.
     """
 
-    def __init__(self, threads: Threads) -> None:
+    def __init__(self, threads: Threads, told: Told = lambda outcome, seconds: None) -> None:
         self._threads = threads
+        self._told = told
 
     async def send(self, transport: Any, path: Path, start: int, length: int, progressed: Any) -> None:
         """Send a part of a file behind what was written before; the connection has no producer.
@@ -106,6 +111,7 @@ class FileSending:
         :raises OSError: when the file cannot be opened; nothing was sent then.
         """
         fd: int = await self._threads.run(_opened, path, start, length)
+        began, outcome = time.monotonic(), "interrupted"
         try:
             if getattr(transport, "disconnected", False):
                 raise Interrupted
@@ -113,8 +119,10 @@ class FileSending:
                 start, length = await KernelSending(transport, fd, start, length, progressed).sent()
             if length:
                 await self._send_pieces(transport, fd, start, length, progressed)
+            outcome = "done"
         finally:
             os.close(fd)
+            self._told(outcome, time.monotonic() - began)
 
     async def _send_pieces(self, transport: Any, fd: int, start: int, length: int, progressed: Any) -> None:
         pace = Pace()

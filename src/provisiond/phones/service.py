@@ -11,7 +11,7 @@ from zope.interface import implementer
 
 from provisiond.phones.bounds import MAX_CONNECTIONS, MAX_WAITING, HttpBounds
 from provisiond.phones.connections import PhoneConnection
-from provisiond.phones.file_sending import FileSending
+from provisiond.phones.file_sending import FileSending, Told
 from provisiond.phones.http import PhoneFilesResource, PhoneSite
 from provisiond.phones.pipeline import Answering
 from provisiond.phones.small_files import SmallFiles
@@ -32,6 +32,7 @@ class PhoneService(Factory):
         connections.
     :param is_key: tells whether a text is a tenant's provisioning key, which a path may begin with.
     :param refused: told the reason of each such refusal: ``connections`` or ``busy``.
+    :param sent: told how sending each large file ended, and how long it took.
     """
 
     noisy = False
@@ -47,10 +48,11 @@ class PhoneService(Factory):
         max_waiting: int = MAX_WAITING,
         is_key: Callable[[str], bool] = lambda text: False,
         refused: Callable[[str], None] = lambda reason: None,
+        sent: Told = lambda outcome, seconds: None,
     ) -> None:
         self.pipeline = pipeline
         self.small_files = SmallFiles(threads)
-        self.file_sending = FileSending(threads)
+        self.file_sending = FileSending(threads, sent)
         self.dates = DateLine(clock.seconds)
         self.trusted_proxies = trusted_proxies
         self.bounds = HttpBounds(max_connections, max_waiting, refused)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,6 +54,8 @@ class Maker:
 
     :param files: where sets are looked up and kept.
     :param deconfiguring: undoes what was done for a device before it is done anew, or not at all.
+
+    ``told`` is called with plugin, ``made`` or ``failed``, and seconds when a plugin has made a device's files.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Maker:
         self._host = host
         self._files = files
         self._clock = clock
+        self.told: Callable[[str, str, float], object] = lambda plugin, outcome, seconds: None
 
     async def device_set(self, number: int, device: Device, former: Outcome | None) -> tuple[Outcome, FileSet | None]:
         """Return how making the files of a device ended, and the files. Never raises.
@@ -127,10 +131,13 @@ class Maker:
         if kept is not None and kept.revision == revision:
             return Outcome(number, revision), kept
         await self._deconfiguring.undo(device)
+        began = self._clock.seconds()
         try:
             rendered = await self._host.device_files(plugin.id, device, raw_config)
         except ProvisiondError as error:
+            self.told(plugin.id, "failed", self._clock.seconds() - began)
             return Outcome(number, revision, error.sentence, self._clock.seconds() + RETRY_SECONDS), None
+        self.told(plugin.id, "made", self._clock.seconds() - began)
         if self._loaded(plugin.id).revision != plugin.revision:
             # The plugin was replaced meanwhile: these bytes must not be kept under either revision.
             return await self._made(number, device, former)

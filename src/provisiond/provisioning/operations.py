@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from attrs import define, evolve, field
@@ -72,6 +72,17 @@ class Operations:
         self._running: dict[int, _Running] = {}
         self._active = 0
         self._idle: list[Deferred[None]] = []
+        self._tally: dict[tuple[str, ...], int] = {}
+
+    @property
+    def running(self) -> int:
+        """How many run now."""
+        return self._active
+
+    @property
+    def tally(self) -> Mapping[tuple[str, ...], int]:
+        """How many have ended, by the last word of their resource's path and by ``success`` or ``fail``."""
+        return self._tally
 
     async def load(self) -> None:
         """Mark what was running when the server last ended as failed."""
@@ -217,6 +228,8 @@ class Operations:
         _log(operation_id, running)
         self._publish(operation_id, running, ended.error)
         _fire(running.waiters)
+        key = (running.resource.rpartition("/")[2], FAIL if ended.error is not None else SUCCESS)
+        self._tally[key] = self._tally.get(key, 0) + 1
         self._active -= 1
         if not self._active:
             idle, self._idle = self._idle, []

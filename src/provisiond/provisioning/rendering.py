@@ -59,7 +59,7 @@ class Rendering:
         self._tree = tree
         self._deconfiguring = Deconfiguring(host)
         directory.listen(self._deconfiguring.replaced)
-        self._maker = Maker(flattening, host, files, clock, self._deconfiguring)
+        self.maker = Maker(flattening, host, files, clock, self._deconfiguring)
         self._files = files
         self._fetches = fetches
         self._sightings = sightings
@@ -117,7 +117,7 @@ class Rendering:
         found = self._files.at_hand(common_key(plugin_id))
         if found is not None and found.revision == revision:
             return found
-        return await self._common_runs.run((plugin_id, revision), partial(self._maker.common_set, plugin_id, revision))
+        return await self._common_runs.run((plugin_id, revision), partial(self.maker.common_set, plugin_id, revision))
 
     def fetched(self, device_id: str, name: str, etag: str) -> None:
         """Note that a phone got a file completely; to be called after the last byte.
@@ -215,7 +215,7 @@ class Rendering:
         :raises PluginProblem: when the files cannot be made.
         :raises InvalidInput: when the merged parameters are not valid.
         """
-        return await self._maker.preview(device, override)
+        return await self.maker.preview(device, override)
 
     def forget(self, device: Device) -> None:
         """Remove the files of a device that was deleted; what its plugin did for it is undone soon."""
@@ -271,7 +271,7 @@ class Rendering:
         newest = self._changes.newest((("plugin", plugin_id), ("base", "")))
         known = self._commons.get(plugin_id)
         if known is None or known[0] < newest or self._clock.seconds() >= self._year_end:
-            known = self._commons[plugin_id] = (self._changes.number, self._maker.common_revision(plugin_id))
+            known = self._commons[plugin_id] = (self._changes.number, self.maker.common_revision(plugin_id))
         return known[1]
 
     def _is_fresh(self, device_id: str, outcome: Outcome) -> bool:
@@ -317,7 +317,7 @@ class Rendering:
         device = self._directory.get(device_id)
         if device is None:
             return Outcome(number, None, "the device does not exist"), None
-        outcome, files = await self._maker.device_set(number, device, self._outcomes.get(device_id))
+        outcome, files = await self.maker.device_set(number, device, self._outcomes.get(device_id))
         if files is not None and device_id in self._directory:
             self._keep(device_id, files)
         elif files is not None:

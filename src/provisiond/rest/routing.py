@@ -8,7 +8,6 @@ from typing import Any, TypeVar, cast
 from urllib.parse import unquote, unquote_to_bytes
 
 from attrs import evolve, field, frozen
-from constantly import NamedConstant
 from klein import Klein
 from pydantic import BaseModel
 from twisted.internet.defer import Deferred
@@ -245,9 +244,7 @@ class Router:
             answer = answer_for(problem, accept)
         await self._finish(request, answer, started)
 
-    async def _finish(
-        self, request: Request, answer: Answer, started: float, level: NamedConstant = LogLevel.info
-    ) -> None:
+    async def _finish(self, request: Request, answer: Answer, started: float, level: Any = LogLevel.info) -> None:
         method = request.method.decode("ascii", "replace")
         self._metrics.rest_requests.labels(method if method in _METHODS else "other", str(answer.status)).inc()
         await send(request, answer)

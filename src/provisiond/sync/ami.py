@@ -65,6 +65,17 @@ class Ami:
             connection = await self._connected()
             return await connection.act(lines)
 
+    async def problem(self) -> str | None:
+        """Connect unless that is done or was refused a moment ago; return why not, or None when connected."""
+        if self._turn.locked:
+            return self._reason if self._pause else None
+        async with self._turn:
+            try:
+                await self._connected()
+            except Unavailable as problem:
+                return problem.sentence
+        return None
+
     async def stop(self) -> None:
         """Close the connection."""
         if self._connection is not None:
@@ -119,6 +130,10 @@ class AmiNotifier:
     def __init__(self, ami: Ami, channel: str) -> None:
         self._ami = ami
         self._channel = channel
+
+    async def problem(self) -> str | None:
+        """See :meth:`Ami.problem`."""
+        return await self._ami.problem()
 
     async def notify(self, address: str | None, account: str | None, action: SipNotify) -> str:
         """Send a NOTIFY to an account, else to an address; return what came of it.

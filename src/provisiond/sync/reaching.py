@@ -68,6 +68,10 @@ class Reaching:
         self._ami = ami
         self._http = http
 
+    async def ami_problem(self) -> str | None:
+        """Return why Asterisk's manager interface cannot be reached; None when it can, or is not asked."""
+        return None if self._ami is None else await self._ami.problem()
+
     async def perform(
         self, device: Device, action: SipNotify | HttpAction | SccpReset, raw_config: Mapping[str, Any]
     ) -> str:

@@ -11,6 +11,7 @@ from tests.support.provisioning import PLUGIN, FakeEntry, FakeOffer, World, run
 
 from provisiond.cli.provisionctl.commands.plugin import AUTHORS
 from provisiond.errors import PackageProblem
+from provisiond.model.trouble import Trouble
 
 
 class TestPlugins:
@@ -147,6 +148,32 @@ class TestServer:
         assert "rest_api" in told
         assert any(line.split() == ["devices_not_configured", "1"] for line in told.splitlines())
         assert json.loads(admin.told("status", "-o", "json"))["rest_api"] == "ok"
+
+    def test_what_is_wrong_is_told_in_words_and_ends_with_1(self, admin: Administrator, world: World) -> None:
+        found = [Trouble(code="disk-full", about="general.state_dir", sentence="general.state_dir: the disk is full")]
+
+        async def check() -> list[Trouble]:
+            return found
+
+        world.house.health.add("the disk", check)
+        result = admin.types("status")
+        assert result.exit_code == 1
+        assert "error: general.state_dir: the disk is full (disk-full, since 2026-" in result.stdout
+        assert "Remove what is not needed" in result.stdout
+        assert "the server is not in order" in result.stderr
+        rows = json.loads(admin.types("status", "-o", "json").stdout)["problems"]
+        assert [(row["code"], row["severity"], row["about"]) for row in rows] == [
+            ("disk-full", "error", "general.state_dir")
+        ]
+        found.clear()
+        assert "disk" not in admin.told("status")
+
+    def test_notices_are_told_and_do_not_count(self, admin: Administrator, world: World) -> None:
+        async def check() -> list[Trouble]:
+            return [Trouble(code="firmware-missing", about="a", sentence="no firmware of plugin a is installed")]
+
+        world.house.health.add("the firmware", check)
+        assert "notice: no firmware of plugin a is installed" in admin.told("status")
 
     def test_events_are_written_as_they_come(self, admin: Administrator, world: World) -> None:
         first = admin.types("events")

@@ -167,6 +167,13 @@ class Case:
 CASES = [
     Case("status", lambda c: c.status(), "GET /status", told({"rest_api": "ok"}), {"rest_api": "ok"}),
     Case(
+        "problems",
+        lambda c: c.problems(),
+        "GET /status/problems",
+        told({"problems": [{"code": "disk-full"}]}),
+        [{"code": "disk-full"}],
+    ),
+    Case(
         "devices.list",
         lambda c: c.devices.list(
             Selection(q={"vendor": "Snom"}, fields=["id", "ip"], limit=2, sort="mac"), recurse=True

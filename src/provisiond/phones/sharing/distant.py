@@ -66,6 +66,7 @@ class DistantPipeline(Protocol):
         self._answered: list[tuple[object, ...]] = []
         self._transfers: list[tuple[str, int, float]] = []
         self._refused: dict[tuple[str, str], int] = {}
+        self._sent: list[tuple[str, float]] = []
         self._planned: Any = None
 
     # The pipeline, as adapters see it
@@ -136,6 +137,16 @@ class DistantPipeline(Protocol):
         self._refused[key] = self._refused.get(key, 0) + 1
         self._plan()
 
+    def sent(self, outcome: str, seconds: float) -> None:
+        """Take note of the end of sending a large file over HTTP."""
+        if len(self._sent) < MAX_TRANSFERS:
+            self._sent.append((outcome, seconds))
+        self._plan()
+
+    def figures(self, **figures: float) -> None:
+        """Tell the owner how much goes on here now."""
+        self._write({"kind": "figures", "figures": figures})
+
     def tell(self) -> None:
         """Tell the owner what was noted."""
         self._planned = None
@@ -143,10 +154,11 @@ class DistantPipeline(Protocol):
         answered, self._answered = self._answered, []
         transfers, self._transfers = self._transfers, []
         refused, self._refused = self._refused, {}
+        sent, self._sent = self._sent, []
         now = self._now()
         events = answered + [_row(kept, now, int(count), seconds) for kept, (count, seconds) in repeated.items()]
         rows = [(protocol, reason, count) for (protocol, reason), count in refused.items()]
-        self._write({"kind": "noted", "events": events, "transfers": transfers, "refused": rows})
+        self._write({"kind": "noted", "events": events, "transfers": transfers, "refused": rows, "sent": sent})
 
     # Called by the transport
 

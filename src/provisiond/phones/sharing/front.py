@@ -24,6 +24,7 @@ from provisiond.tftp.source import TransferResult
 
 log = Logger()
 MEBIBYTE = 1024 * 1024
+FIGURES_SECONDS = 2.0
 
 
 class FrontTftpFiles(TftpFiles):
@@ -66,10 +67,14 @@ class Front:
         self._port: Any = None
         self._phones: PhoneService | None = None
         self._tftp: TftpService | None = None
+        self._figures: Any = None
         self.pipeline = DistantPipeline(stamp, reactor, self._begin, ended)
 
     async def stop(self, seconds: float) -> None:
         """Take no more requests, let transfers finish for at most so long, and tell the owner of them."""
+        if self._figures is not None:
+            self._figures.cancel()
+            self._figures = None
         if self._port is not None:
             await self._port.stopListening()
         if self._phones is not None:
@@ -90,6 +95,7 @@ class Front:
                 trusted_proxies=settings.http.trusted_proxies,
                 max_connections=settings.http.max_connections,
                 refused=lambda reason: self.pipeline.refused("http", reason),
+                sent=self.pipeline.sent,
             )
             fd, family = self._http_fd
             self._port = self._reactor.adoptStreamPort(fd, socket.AddressFamily(family), self._phones)
@@ -104,7 +110,20 @@ class Front:
         service.adopt([socket.socket(fileno=fd) for fd in self._tftp_fds])
         service.start()
         self._tftp = service
+        self._tell_figures(self._reactor.seconds())
         log.info("process {number} serves phones", number=header["number"])
+
+    def _tell_figures(self, planned: float) -> None:
+        now = self._reactor.seconds()
+        tftp, phones = self._tftp, self._phones
+        self.pipeline.figures(
+            tftp_running=0 if tftp is None else tftp.transfers,
+            tftp_sockets=0 if tftp is None else tftp.sockets,
+            http_connections=0 if phones is None else phones.connections,
+            http_waiting=0 if phones is None else phones.waiting,
+            lag=max(0.0, now - planned),
+        )
+        self._figures = self._reactor.callLater(FIGURES_SECONDS, self._tell_figures, now + FIGURES_SECONDS)
 
 
 def tftp_service(

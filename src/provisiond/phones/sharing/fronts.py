@@ -145,6 +145,11 @@ class Fronts:
         """Process ids of those that run."""
         return [front.pid for front in self._fronts if front.pid is not None]
 
+    @property
+    def down(self) -> int:
+        """How many do not run now."""
+        return sum(front.pid is None for front in self._fronts)
+
     def start(self) -> None:
         """Start all."""
         for front in self._fronts:

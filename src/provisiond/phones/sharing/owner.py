@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, cast
 
 from attrs import evolve
@@ -23,6 +23,7 @@ from provisiond.plugins.messages import Frames
 from provisiond.provisioning.file_sets import packed
 
 log = Logger()
+Figures = Mapping[str, float]
 
 
 class OwnerEnd(Protocol):
@@ -31,6 +32,7 @@ class OwnerEnd(Protocol):
     :param stamp: the present state of everything.
     :param begin: returns the members of the first message, which tells the front what to serve.
     :param feeding: tells the front what it has to know, or None to be asked for everything.
+    :param figures: where the front's figures stand as long as it lives.
     :param is_key: tells whether a text is a tenant's provisioning key, which a path may begin with.
     :param serving: called when the front serves.
     """
@@ -46,7 +48,9 @@ class OwnerEnd(Protocol):
         *,
         feeding: Feeding | None = None,
         is_key: Callable[[str], bool] = lambda text: False,
+        figures: MutableMapping[object, Figures] | None = None,
     ) -> None:
+        self._figures = {} if figures is None else figures
         self._is_key = is_key
         self._feeding = feeding
         self._pipeline = pipeline
@@ -69,6 +73,7 @@ class OwnerEnd(Protocol):
         self._lost = True
         if self._feeding is not None:
             self._feeding.detach(self)
+        self._figures.pop(self, None)
 
     def tell(self, header: Mapping[str, Any]) -> None:
         """Tell the front something that it has not asked for."""
@@ -95,6 +100,9 @@ class OwnerEnd(Protocol):
         if kind == "more":
             if self._feeding is not None:
                 self._feeding.more(self)
+            return
+        if kind == "figures":
+            self._figures[self] = {str(name): float(value) for name, value in header["figures"].items()}
             return
         work = {
             "files": self._files,
@@ -148,6 +156,8 @@ class OwnerEnd(Protocol):
             self._journal.note(noted, count)
         for outcome, retransmissions, seconds in header["transfers"]:
             self._metrics.note_transfer(outcome, retransmissions, seconds)
+        for outcome, seconds in header["sent"]:
+            self._metrics.http_seconds.observe(outcome, seconds=seconds)
         for protocol, reason, count in header["refused"]:
             if protocol == "http":
                 self._metrics.http_refused.add(reason, amount=count)
