@@ -35,13 +35,18 @@ class HttpBounds:
         self.under_way = 0
         self.sending = 0
 
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for their answer to be made now."""
+        return self.under_way - self.sending
+
     def admits_connection(self, number: int) -> bool:
         """Tell whether so many connections may be open."""
         return self._admitted(number <= self._connections, "connections")
 
     def admits_request(self) -> bool:
         """Tell whether another request may wait for its answer to be made."""
-        return self._admitted(self.under_way - self.sending < self._waiting, "busy")
+        return self._admitted(self.waiting < self._waiting, "busy")
 
     def admits_file(self) -> bool:
         """Tell whether another large file may be sent."""

@@ -71,6 +71,11 @@ class PhoneService(Factory):
         """Connections that are open now."""
         return len(self._connections)
 
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for their answer to be made now."""
+        return self.bounds.waiting
+
     def buildProtocol(self, addr: Any) -> PhoneConnection:  # noqa: N802
         """Return a connection."""
         return PhoneConnection(self)
