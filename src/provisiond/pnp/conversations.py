@@ -85,7 +85,7 @@ class Conversations:
         """
         self._expire(now)
         if isinstance(message, SipResponse):
-            self._answered(message)
+            self._answered(message, peer)
             return [], None
         if message.method != "SUBSCRIBE":
             return [], None
@@ -160,11 +160,12 @@ class Conversations:
         )
         return SipRequest(method="NOTIFY", uri=_target(request), headers=headers, body=url.encode("utf-8"))
 
-    def _answered(self, response: SipResponse) -> None:
+    def _answered(self, response: SipResponse, peer: Peer) -> None:
         via = response.first("via") or ""
         for kept in self._kept.values():
             if kept.transaction is not None and kept.branch and f"branch={kept.branch}" in via:
-                kept.transaction.response(response.status)
+                if kept.notify_to is not None and kept.notify_to[0] == peer[0]:
+                    kept.transaction.response(response.status)
                 return
 
     def outcome(self, key: str) -> str:
