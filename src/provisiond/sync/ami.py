@@ -16,7 +16,7 @@ from twisted.logger import Logger
 
 from provisiond.errors import InvalidInput, Unavailable
 from provisiond.sdk import SccpReset, SipNotify
-from provisiond.sync.ami_connection import AmiConnection, AmiUser, Lines
+from provisiond.sync.ami_connection import ANSWER_SECONDS, AmiConnection, AmiUser, Lines
 from provisiond.sync.ami_messages import AmiMessage
 
 log = Logger()
@@ -42,13 +42,22 @@ class Ami:
     """Performs actions one after another; reconnects by itself, at most once in a pause that grows to a minute.
 
     :param reactor: TCP, names and time.
+    :param answer_seconds: how long the greeting, and each answer, may take.
     """
 
-    def __init__(self, reactor: Any, place: AmiPlace, *, max_waiting: int = MAX_WAITING) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        place: AmiPlace,
+        *,
+        max_waiting: int = MAX_WAITING,
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> None:
         self._reactor = reactor
         self._place = place
         self._turn = DeferredLock()
         self._max_waiting = max_waiting
+        self._answer_seconds = answer_seconds
         self._connection: AmiConnection | None = None
         self._pause = 0.0
         self._not_before = 0.0
@@ -63,7 +72,16 @@ class Ami:
             raise Unavailable("too many requests wait for Asterisk's manager interface")
         async with self._turn:
             connection = await self._connected()
-            return await connection.act(lines)
+            try:
+                answer = await connection.act(lines)
+            except Unavailable as problem:
+                if not connection.lost:
+                    # It stalls: what waits must not wait for it as long, one after another.
+                    connection.close()
+                    self._rest(problem)
+                raise
+            self._pause = 0.0
+            return answer
 
     async def problem(self) -> str | None:
         """Connect unless that is done or was refused a moment ago; return why not, or None when connected."""
@@ -91,18 +109,20 @@ class Ami:
         try:
             self._connection = await self._opened()
         except Unavailable as problem:
-            self._pause = min(LONGEST_PAUSE, max(FIRST_PAUSE, 2 * self._pause))
-            self._not_before, self._reason = self._reactor.seconds() + self._pause, problem.sentence
+            self._rest(problem)
             raise
-        self._pause = 0.0
         return self._connection
+
+    def _rest(self, problem: Unavailable) -> None:
+        self._pause = min(LONGEST_PAUSE, max(FIRST_PAUSE, 2 * self._pause))
+        self._not_before, self._reason = self._reactor.seconds() + self._pause, problem.sentence
 
     async def _opened(self) -> AmiConnection:
         place = self._place
         endpoint: Any = HostnameEndpoint(self._reactor, place.host, place.port, timeout=10)
         if place.tls:
             endpoint = wrapClientTLS(optionsForClientTLS(place.host), endpoint)
-        factory = Factory.forProtocol(lambda: AmiConnection(self._reactor))
+        factory = Factory.forProtocol(lambda: AmiConnection(self._reactor, self._answer_seconds))
         try:
             connection: AmiConnection = await endpoint.connect(factory)
         except Exception as error:

@@ -110,7 +110,8 @@ class AmiConnection(Protocol):
         return waiting
 
     def close(self) -> None:
-        """End the connection at once."""
+        """End the connection at once; it is lost from now on."""
+        self.lost = True
         transport: Any = self.transport
         if transport is not None:
             transport.abortConnection()

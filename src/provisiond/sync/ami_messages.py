@@ -70,10 +70,10 @@ class AmiStream:
 
         :raises Unavailable: when this is not Asterisk's manager interface, or it sends more than is sane.
         """
-        self._held += data
-        while (end := self._held.find(b"\n")) >= 0:
-            line, self._held = self._held[:end].rstrip(b"\r"), self._held[end + 1 :]
-            message = self._line(line)
+        # Once for all lines: cutting them off one after another takes time with the square of what came.
+        *lines, self._held = (self._held + data).split(b"\n")
+        for line in lines:
+            message = self._line(line.rstrip(b"\r"))
             if message is not None:
                 yield message
         if len(self._held) > MAX_LINE:
@@ -88,8 +88,8 @@ class AmiStream:
             self.greeting = line.decode("utf-8", "replace")
             return None
         if not line:
-            message, self._lines = AmiMessage(tuple(self._lines)), []
-            return message if message.lines else None
+            found, self._lines = self._lines, []
+            return AmiMessage(tuple(found)) if found else None
         key, _, value = line.decode("utf-8", "replace").partition(":")
         self._lines.append((key.strip(), value.strip()))
         if len(self._lines) > MAX_LINES:
