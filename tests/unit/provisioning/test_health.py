@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -157,3 +158,12 @@ def test_every_kind_tells_what_to_do() -> None:
     for code, kind in KINDS.items():
         assert kind.cure.endswith("."), code
         assert kind.severity is Severity.ERROR or not kind.unready, code
+
+
+def test_every_kind_stands_in_the_document_with_its_cure() -> None:
+    text = (Path(__file__).parents[3] / "docs/operations.md").read_text(encoding="utf-8")
+    for code, kind in KINDS.items():
+        weight = kind.severity.value + (", not ready" if kind.unready else "")
+        (row,) = (line for line in text.splitlines() if line.startswith(f"| `{code}` |"))
+        assert f"| {weight} |" in row
+        assert row.endswith(f"| {kind.cure} |"), code
