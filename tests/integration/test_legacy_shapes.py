@@ -95,6 +95,37 @@ class CallerPlugin(StandardPlugin):
         name = "SEP" + format_mac(device["mac"], separator="", uppercase=True) + ".cnf.xml"
         self._tpl.dump(self._tpl.get_dev_template(name, device), raw_config, os.path.join(self._tftpboot_dir, name))
 """
+# An adapter whose files all lie in a directory of their own, which is the root of what it may fetch.
+BOX = """
+import re
+from provd.util import format_mac, norm_mac
+
+class Extractor:
+    def extract(self, request, request_type):
+        agent = (request.getHeader(b"User-Agent") or b"").decode("ascii")
+        found = re.match(r"Box (\\S+) SW (\\S+) ([0-9a-f]{12})$", agent)
+        if found:
+            return defer.succeed({"vendor": "Box", "model": found[1], "version": found[2], "mac": norm_mac(found[3])})
+
+class Associator(BasePgAssociator):
+    def _do_associate(self, vendor, model, version):
+        return DeviceSupport.COMPLETE + 1 if vendor == "Box" else DeviceSupport.IMPROBABLE
+
+class BoxPlugin(StandardPlugin):
+    IS_PLUGIN = True
+    http_dev_info_extractor = Extractor()
+    pg_associator = Associator()
+    def __init__(self, app, plugin_dir, gen_cfg, spec_cfg):
+        super().__init__(app, plugin_dir, gen_cfg, spec_cfg)
+        self._tftpboot_dir = os.path.join(self._tftpboot_dir, "Box")
+        self._tpl = TemplatePluginHelper(plugin_dir)
+        self.http_service = HTTPNoListingFileService(self._tftpboot_dir)
+    def get_remote_state_trigger_filename(self, device):
+        return "cfg" + format_mac(device["mac"], separator="") + ".xml" if "mac" in device else None
+    def configure(self, device, raw_config):
+        name = self.get_remote_state_trigger_filename(device)
+        self._tpl.dump(self._tpl.get_dev_template(name, device), raw_config, os.path.join(self._tftpboot_dir, name))
+"""
 UUID = "12345678-1234-1234-1234-123456789abc"
 LATE = "00:19:30:6e:04:fa"
 LATE_FILE = "SEP0019306E04FA.cnf.xml"
@@ -122,11 +153,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             },
             info={"capabilities": {"Cisco, 7941, 9.4": {"protocol": "sccp"}}},
         ),
+        write_small(
+            root / "plugins",
+            "wazo-box-1",
+            BOX,
+            files={"templates/base.tpl": "{{ sip_lines['1']['username'] }}"},
+            info={"capabilities": {"Box, B1, 1.0": {"type": "ata"}}},
+        ),
     ]
     running = prepared(root / "server", build_legacy_repository(root / "repository", plugins))
     running.server.start()
     try:
-        running.install("wazo-desk-1", "wazo-caller-9.4")
+        running.install("wazo-desk-1", "wazo-caller-9.4", "wazo-box-1")
         yield running
     finally:
         assert running.server.stop() == 0
@@ -194,3 +232,10 @@ def test_plugins_see_firmware_that_was_put_beside_their_files(server: Running) -
     (folder / "load-9.4.bin").write_bytes(b"x")
     server.rest.call("POST", "/pg_mgr/reload", {"id": "wazo-caller-9.4"})
     assert by_tftp(server, "loads.txt") == b"load=load-9.4.bin"
+
+
+def test_fetching_from_a_root_of_its_own_tells_what_the_phone_runs(server: Running) -> None:
+    status, username = by_http(server, "/cfg0004f2aabbcc.xml", "Box B1 SW 1.0 0004f2aabbcc")
+    assert status == 200
+    assert device(server, "mac", "00:04:f2:aa:bb:cc")["remote_state_sip_username"] == username.decode()
+    assert by_http(server, "/Box/cfg0004f2aabbcc.xml", "Box B1 SW 1.0 0004f2aabbcc")[0] == 404

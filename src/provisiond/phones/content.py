@@ -30,6 +30,7 @@ class Content:
     :param etag: strong entity tag, with its quotes.
     :param modified: seconds since the epoch.
     :param kind: ``rendered``, ``common``, ``static``, or ``plugin``: the plugin has answered by itself, see ``own``.
+    :param name: what the file is called among those of the device; phones may ask for it by another path.
     """
 
     size: int
@@ -42,3 +43,4 @@ class Content:
     sensitive: bool = False
     trigger: bool = False
     own: OwnAnswer | None = None
+    name: str = ""

@@ -128,6 +128,7 @@ class PhoneFiles:
             data=file.content,
             sensitive=file.sensitive,
             trigger=file.trigger,
+            name=file.name,
         )
 
     def _static(self, plugin_id: str, name: str) -> Content | None:

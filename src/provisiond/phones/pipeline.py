@@ -172,6 +172,7 @@ class Pipeline:
                 sighting = await self._contact.seen(request)
                 device = sighting.device
                 content = None if device is None else await self._files.find(device, name, request)
+                name = content.name or name if content is not None else name
                 outcome, reason = verdict(device, content, sighting.reason)
             except InvalidInput as error:
                 outcome, reason = "not-found", error.sentence

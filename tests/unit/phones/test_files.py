@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ from provisiond.phones.access import Access
 from provisiond.phones.files import PhoneFiles
 from provisiond.phones.journal import PER_DEVICE, Journal
 from provisiond.phones.pipeline import Pipeline
-from provisiond.plugins.values import RenderedFile
+from provisiond.plugins.values import RenderedFile, ServedBy
 
 T = TypeVar("T")
 DEVICE = Device({"id": "d", "plugin": "p", "mac": "00:11:22:33:44:55"})
@@ -41,6 +41,16 @@ class Rendering:
 
     async def common_file(self, plugin_id: str, name: str) -> RenderedFile | None:
         return SHARED if name == SHARED.name else None
+
+
+class Serving:
+    """Of a plugin of the older interface whose phones see one directory only."""
+
+    def served_by(self, plugin_id: str, protocol: str) -> ServedBy:
+        return ServedBy(kind="files", root="var/tftpboot/a", is_legacy=True)
+
+    async def ask(self, kind: str, plugin_id: str, *arguments: Any) -> tuple[Mapping[str, Any], bytes]:
+        raise AssertionError("the server serves the files itself")
 
 
 @frozen
@@ -155,6 +165,15 @@ class TestPipeline:
         assert (row["outcome"], row["bytes"], row["plugin"], row["reason"]) == (
             "served", 3, "p", "rendered file; known device"
         )  # fmt: skip
+
+    def test_a_file_is_noted_under_its_own_name_wherever_the_plugin_lets_phones_ask_for_it(
+        self, tmp_path: Path
+    ) -> None:
+        files = PhoneFiles(Rendering(), Roots(tmp_path), serving=Serving())
+        line, _, fetched = pipeline(files, Contact(DEVICE))
+        answer = run(line.answer(request("/own.cfg"), "/own.cfg"))
+        assert answer.kept is not None
+        assert (answer.kept.name, fetched.notes) == ("a/own.cfg", [("d", "a/own.cfg", OWN.etag)])
 
     def test_head_is_no_fetch(self, files: PhoneFiles) -> None:
         line, _, fetched = pipeline(files, Contact(DEVICE))

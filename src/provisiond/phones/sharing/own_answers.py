@@ -59,6 +59,8 @@ class OwnAnswers:
             return None
         if device is None:
             return None
+        if content is not None and content.name:
+            name = content.name
         return self._noted(request, name, device, content, self._tick() - started)
 
     def _noted(
