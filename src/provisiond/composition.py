@@ -44,11 +44,12 @@ from provisiond.phones.pipeline import Pipeline
 from provisiond.phones.request_lines import RequestLines
 from provisiond.phones.uploads import Uploads
 from provisiond.plugins.pool import WorkerPool
-from provisiond.plugins.working_copies import WorkingCopies, signature_of
+from provisiond.plugins.working_copies import WorkingCopies, signature_of, templates_signature_of
 from provisiond.provisioning.house import House, Stores, Surroundings
 from provisiond.provisioning.parameters import Parameters
 from provisiond.provisioning.plugin_questions import PluginQuestions
-from provisiond.provisioning.source_watch import SourceWatch
+from provisiond.provisioning.plugins import Plugins
+from provisiond.provisioning.source_watch import CALM_INTERVAL, SourceWatch, TemplateFollower
 from provisiond.provisioning.threads import ThreadRunner
 from provisiond.settings import AuthSettings, Settings
 from provisiond.sip.digest import Credentials
@@ -106,7 +107,7 @@ class Parts:
     current: CurrentSettings
     access: Access
     reaching: Reaching
-    watch: SourceWatch | None = None
+    watch: SourceWatch
 
     def follow(self, settings: Settings) -> None:
         """Let the running objects follow changed settings; see :data:`provisiond.reloading.LIVE` for which."""
@@ -127,13 +128,11 @@ class Parts:
         await self.house.start(self.host, self.http_port)
         await self.archives.load()
         await self.catalog.load()
-        if self.watch is not None:
-            await self.watch.start()
+        await self.watch.start()
 
     async def stop(self) -> None:
         """Write what is pending and end the workers."""
-        if self.watch is not None:
-            await self.watch.stop()
+        await self.watch.stop()
         self.firmware.stop()
         await self.lines.flush()
         await self.house.stop()
@@ -287,6 +286,13 @@ def _auth_service(auth: AuthSettings, reactor: Any) -> AuthService | None:
     return auth_service(reactor, auth.url, timeout=auth.timeout, ca_file=auth.ca_file)
 
 
+def _watch(settings: Settings, directory: Path, plugins: Plugins, threads: ThreadRunner, reactor: Any) -> SourceWatch:
+    if settings.general.development:
+        return SourceWatch(directory, signature_of, plugins, threads, reactor)
+    follower = TemplateFollower(plugins)
+    return SourceWatch(directory, templates_signature_of, follower, threads, reactor, CALM_INTERVAL)
+
+
 def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
     """Return the server's objects, put together.
 
@@ -350,6 +356,7 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
             master_tenant=settings.rest_api.auth.master_tenant,
             foreign=eyes,
             conflicts_by_text=settings.plugins.conflict_rule == "string",
+            takes_anyone=settings.plugins.unknown_devices == "create",
         ),
     )
     late.parameters = house.parameters
@@ -384,9 +391,5 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
         current=current,
         access=access,
         reaching=reaching,
-        watch=(
-            SourceWatch(state / "plugins", signature_of, house.plugins, threads, reactor)
-            if settings.general.development
-            else None
-        ),
+        watch=_watch(settings, state / "plugins", house.plugins, threads, reactor),
     )

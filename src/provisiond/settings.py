@@ -228,6 +228,7 @@ class PluginSettings(Section):
     check_compat_min: bool = True
     check_compat_max: bool = True
     conflict_rule: Literal["natural", "string"] = "natural"
+    unknown_devices: Literal["ignore", "create"] = "ignore"
 
 
 def _command(value: str) -> str:

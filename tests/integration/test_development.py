@@ -12,6 +12,7 @@ from typing import TypeVar
 import pytest
 from bench.phones import fetch_http
 from tests.support.guide import write_examples
+from tests.support.legacy_plugins import write_acme
 from tests.support.servers import Running, build_repository, prepared
 
 ID = "demo-1.0"
@@ -120,3 +121,54 @@ def write_tree(source: Path, target: Path) -> None:
         if path.is_file():
             (target / path.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
             (target / path.relative_to(source)).write_bytes(path.read_bytes())
+
+
+LEGACY = "wazo-acme-1.0"
+
+
+def legacy_file(house: Running) -> bytes:
+    agent = "Acme A1 1.0 0011223344aa"
+    return fetch_http(house.http, "/Acme/0011223344AA.cfg", address="127.0.4.2", user_agent=agent) or b""
+
+
+def legacy_problem(house: Running) -> str:
+    return str(house.rest.get("/pg_mgr/install/installed")["pkgs"][LEGACY].get("problem", ""))
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "said"),
+    [
+        ("common.py", "class BaseAcmeAssociator", "clas BaseAcmeAssociator", "common.py"),
+        ("templates/base.tpl", "{% endfor %}", "{% endfro %}", "base.tpl"),
+        ("common.py", "common/acme.cfg.tpl", "common/other.tpl", "common/other.tpl"),
+    ],
+)
+def test_a_broken_edit_of_a_plugin_of_the_older_interface_leaves_it_at_work(
+    house: Running, plugin: Path, name: str, old: str, new: str, said: str
+) -> None:
+    legacy = plugin.with_name(LEGACY)
+    if not legacy.exists():
+        staging = write_acme(plugin.parent, ".coming-acme")
+        staging.rename(legacy)
+        until(lambda: house.rest.get("/pg_mgr/plugins")["plugins"], lambda found: LEGACY in found)
+    good = legacy_file(house)
+    assert good.startswith(b"model=A1")
+    text = (legacy / name).read_text()
+    (legacy / name).write_text(text.replace(old, new))
+    try:
+        until(lambda: legacy_problem(house), lambda sentence: said in sentence)
+        ended = workers(house)
+        for pid in ended:
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: set(workers(house)) & set(ended), lambda alive: not alive)
+        device = house.rest.get("/dev_mgr/devices?q={%22mac%22:%2200:11:22:33:44:aa%22}")["devices"][0]
+        house.rest.call("POST", "/dev_mgr/reconfigure", {"id": device["id"]})
+        assert legacy_file(house) == good
+    finally:
+        (legacy / name).write_text(text)
+    until(lambda: legacy_problem(house), lambda sentence: not sentence)
+    template = legacy / "templates/A1.tpl"
+    template.write_text(template.read_text().replace("A1{", "A1 again{"))
+    until(lambda: legacy_file(house), lambda content: content.startswith(b"model=A1 again"))
+    template.write_text(template.read_text().replace("A1 again{", "A1{"))
+    until(lambda: legacy_file(house), lambda content: content == good)

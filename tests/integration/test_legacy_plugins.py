@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import socket
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from bench.legacy_repository import build_legacy_repository
@@ -106,15 +107,40 @@ def test_a_change_reaches_the_phone(server: Running) -> None:
     assert "zone=60 3/W5.1/7200;10/W5.1/10800;3600" in content
 
 
-def test_templates_of_the_administrator_win_after_a_reload(server: Running) -> None:
-    fetch(server, "/Acme/001122334406.cfg", "Acme A2 1.0")
+def until(server: Running, mac: str, wanted: Callable[[tuple[int, bytes]], bool]) -> None:
+    """Fetch a phone's file until it is as wanted."""
+    deadline = time.monotonic() + 60
+    while not wanted(answer := fetch(server, f"/Acme/{mac}.cfg", f"Acme A2 1.0 {mac}")):
+        assert time.monotonic() < deadline, answer
+        time.sleep(0.1)
+
+
+def test_templates_of_the_administrator_win_without_a_reload(server: Running) -> None:
+    mac = "001122334406"
+    fetch(server, f"/Acme/{mac}.cfg", "Acme A2 1.0")
+    own = server.server.state / "plugins" / OLD / "var" / "templates" / "A2.tpl"
+    own.write_text("mine\n")
+    until(server, mac, lambda answer: answer == (200, b"mine"))
+    own.write_text("{% if %}")
+    until(server, mac, lambda answer: answer[0] == 404)
+    known = device(server, "00:11:22:33:44:06")
+    assert known["configured"] is False
+    problems = server.rest.get("/pg_mgr/problems")["problems"]
+    assert any(each["device"] == known["id"] and "A2.tpl" in str(each) for each in problems)
+    assert OLD in server.rest.get("/pg_mgr/plugins")["plugins"]
+    own.unlink()
+    until(server, mac, lambda answer: answer[1].startswith(b"model=any"))
+
+
+def test_templates_of_the_administrator_win_at_a_reload(server: Running) -> None:
+    fetch(server, "/Acme/001122334407.cfg", "Acme A2 1.0")
     own = server.server.state / "plugins" / OLD / "var" / "templates" / "A2.tpl"
     own.write_text("mine\n")
     server.rest.call("POST", "/pg_mgr/reload", {"id": OLD})
-    assert fetch(server, "/Acme/001122334406.cfg", "Acme A2 1.0 001122334406") == (200, b"mine")
+    assert fetch(server, "/Acme/001122334407.cfg", "Acme A2 1.0 001122334407") == (200, b"mine")
     own.unlink()
     server.rest.call("POST", "/pg_mgr/reload", {"id": OLD})
-    assert fetch(server, "/Acme/001122334406.cfg", "Acme A2 1.0 001122334406")[1].startswith(b"model=any")
+    assert fetch(server, "/Acme/001122334407.cfg", "Acme A2 1.0 001122334407")[1].startswith(b"model=any")
 
 
 def test_a_killed_server_starts_again_with_them(server: Running) -> None:

@@ -457,6 +457,12 @@ class FakeHost:
     async def synchronize(self, plugin_id: str, device: Device, raw_config: Mapping[str, Any]) -> SyncAction:
         return self.action
 
+    def templates_changed(self, plugin_id: str) -> bool:
+        if plugin_id not in self.undoing:
+            return False
+        self.touch(plugin_id)
+        return True
+
     def undoes(self, plugin_id: str) -> bool:
         return plugin_id in self.undoing and plugin_id in self.plugins
 

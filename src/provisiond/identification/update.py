@@ -17,13 +17,15 @@ CONFIGURING_MEMBERS = frozenset({"plugin", "config", "mac", "uuid", "vendor", "m
 _FOLLOWED = ("ip", "version")
 
 
-def new_document(info: DeviceInfo) -> dict[str, Any] | None:
+def new_document(info: DeviceInfo, *, anyone: bool = False) -> dict[str, Any] | None:
     """Return the document of a device for a phone that nobody registered, without id; None when none may be made.
 
     An info that holds nothing but an address reveals no phone.
+
+    :param anyone: True to make one for an address alone, too, as other servers of the family do.
     """
     claims = info.claims()
-    return {**claims, "added": "auto"} if claims.keys() - {"ip"} else None
+    return {**claims, "added": "auto"} if claims.keys() - (set() if anyone else {"ip"}) else None
 
 
 def updated(device: Device, info: DeviceInfo) -> dict[str, Any]:

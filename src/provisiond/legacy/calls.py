@@ -17,6 +17,7 @@ from provisiond.legacy.installing import Installations, listed
 from provisiond.legacy.mirror import Mirror
 from provisiond.legacy.notifying import SyncService
 from provisiond.legacy.surroundings import Surroundings
+from provisiond.legacy.templates import check_templates
 from provisiond.legacy.wire import UNKNOWN_PARAMETER, Instruction, PhoneRequest, SeenRequest
 from provisiond.plugins.hosting import PluginPlace
 from provisiond.plugins.messages import packed_answer, packed_files
@@ -75,6 +76,12 @@ class Calls:
         async with self._lock(place.id):
             if not anew and self._places.get(place.id) == place:
                 return self._hosted[place.id]
+            former = self._places.get(place.id)
+            if not anew and former is not None and (former.directory, former.home) == (place.directory, place.home):
+                # Only templates have changed, and those are always read afresh.
+                self._places[place.id] = place
+                self._hosted[place.id].begin_anew()
+                return self._hosted[place.id]
             known = self._problems.get(place.id)
             if known is not None and known[0] == place and not anew:
                 raise PluginProblem(known[1])
@@ -92,7 +99,8 @@ class Calls:
         environment = wanted.environment
         self._made += 1
         try:
-            mirror = Mirror(place.directory, self._scratch / str(self._made) / place.id)
+            root = self._scratch / str(self._made) / place.id
+            mirror = Mirror(place.home or place.directory, root, place.directory)
         except OSError as error:
             raise PluginProblem(f"the plugin's directory cannot be used: {error.strerror}") from None
         setting = Setting(
@@ -231,6 +239,10 @@ class Calls:
     async def _sensitive(self, hosted: HostedLegacyPlugin, base: str) -> bytes:
         return packed_answer({"sensitive": hosted.is_sensitive(base)})
 
+    async def _try(self, hosted: HostedLegacyPlugin) -> bytes:
+        await self._checked(hosted, check_templates, str(hosted.directory))
+        return packed_answer({})
+
     async def _upload(self, hosted: HostedLegacyPlugin, name: str) -> bytes:
         return packed_answer({"accepted": False})
 
@@ -284,6 +296,7 @@ _ANSWERS: Final[Mapping[str, Callable[..., Awaitable[bytes]]]] = {
     "path": Calls._path,
     "tftp": Calls._tftp,
     "sensitive": Calls._sensitive,
+    "try": Calls._try,
     "upload": Calls._upload,
     "set_parameter": Calls._set_parameter,
     "package_list": Calls._package_list,

@@ -158,6 +158,10 @@ class HostedLegacyPlugin:
         self._common = (wanted, files)
         return files
 
+    def begin_anew(self) -> None:
+        """Make the shared files anew when they are asked for next; does not block."""
+        self._common = None
+
     def device_files(self, device: Mapping[str, Any], raw_config: Mapping[str, Any]) -> list[LegacyFile]:
         """Return the files of a device.
 

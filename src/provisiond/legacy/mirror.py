@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,8 @@ VAR_DIRECTORIES: Final = ("cache", "installed", "templates", "tftpboot")
 MAX_SHOWN: Final = 20_000
 MAX_OWNERS: Final = 1_000
 MAX_FILE: Final = 8 * 1024 * 1024
+
+_NOT_COPIED: Final = ("pkgs", "tests")
 
 Stamp = tuple[int, int, int]
 
@@ -39,9 +41,10 @@ class Mirror:
 
     :param home: where the plugin is installed; its ``var`` directories are made if they are missing.
     :param root: where the mirror is made; nothing may be there yet.
+    :param code: a copy of the plugin's code and templates to take in place of those at home.
     """
 
-    def __init__(self, home: Path, root: Path) -> None:
+    def __init__(self, home: Path, root: Path, code: Path | None = None) -> None:
         self.home = home
         self.root = root
         self.tftpboot = root / "var" / "tftpboot"
@@ -50,8 +53,12 @@ class Mirror:
         for name in VAR_DIRECTORIES:
             (home / "var" / name).mkdir(parents=True, exist_ok=True)
         self.tftpboot.mkdir(parents=True)
-        self._link(home, root, "var")
-        self._link(home / "var", root / "var", "tftpboot")
+        code = code or home
+        self._link(code, root, "var")
+        self._link(code / "var", root / "var", "tftpboot")
+        if code != home:
+            self._link(home, root, "var", only=_NOT_COPIED)
+            self._link(home / "var", root / "var", "tftpboot", "templates")
         self._show_static()
 
     def remove(self) -> None:
@@ -135,9 +142,9 @@ class Mirror:
                 if not path.is_symlink() and path.is_file():
                     yield path, str(path.relative_to(self.tftpboot))
 
-    def _link(self, source: Path, target: Path, own: str) -> None:
-        for entry in source.iterdir():
-            if entry.name != own:
+    def _link(self, source: Path, target: Path, *own: str, only: Sequence[str] = ()) -> None:
+        for entry in source.iterdir() if source.is_dir() else ():
+            if entry.name not in own and (not only or entry.name in only):
                 (target / entry.name).symlink_to(entry)
 
     def _show_static(self) -> None:

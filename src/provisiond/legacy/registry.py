@@ -207,6 +207,17 @@ class FullPluginRegistry(PluginRegistry):
         if plugin is not None:
             self._loaded[plugin_id] = evolve(plugin, legacy=facts, parameters=facts.parameters)
 
+    def templates_changed(self, plugin_id: str) -> bool:
+        """Take it that a plugin's templates differ from now on; tell whether that needs no reload."""
+        plugin = self._loaded.get(plugin_id)
+        if plugin is None or plugin.legacy is None:
+            return False
+        # After a restart the revision is made from the files alone, and everything is made anew once more.
+        revision = revision_with(plugin.revision, (("templates", self._now()),))
+        self._loaded[plugin_id] = evolve(plugin, revision=revision)
+        self._changed(plugin_id)
+        return True
+
     def place(self, plugin: LoadedPlugin) -> PluginPlace:
         """Return which state of a loaded plugin is meant now."""
         return self._present(plugin.id)
@@ -245,10 +256,12 @@ class FullPluginRegistry(PluginRegistry):
         self._check_legacy(info)
         place = await self._legacy_place(directory, plugin_id)
         facts = parsed_facts(await self._runner.call("load", place, seconds=self._seconds))
+        if self._copies is not None:
+            await self._tried(plugin_id, place, facts)
         return LoadedPlugin(
             id=plugin_id,
             info=info,
-            directory=directory,
+            directory=place.directory,
             revision=place.revision,
             parameters=facts.parameters,
             legacy=facts,
@@ -256,9 +269,18 @@ class FullPluginRegistry(PluginRegistry):
 
     async def _legacy_place(self, directory: Path, plugin_id: str) -> PluginPlace:
         """Return the state of a plugin; what it makes may also depend on which firmware lies beside its files."""
-        place = await self._place(directory, plugin_id)
+        place = await (self._place if self._copies is None else self._copied_place)(directory, plugin_id)
         state: str = await self._threads.run(static_state, directory)
         return evolve(place, revision=revision_with(place.revision, (("static files", state),)))
+
+    async def _tried(self, plugin_id: str, place: PluginPlace, facts: LegacyFacts) -> None:
+        """Refuse an edit of a plugin that works, when less works after it."""
+        before = self.legacy_of(plugin_id)
+        if before is None:
+            return
+        if before.degraded is None and facts.degraded is not None:
+            raise PluginProblem(facts.degraded)
+        parsed_answer(await self._runner.call("try", place, seconds=self._seconds))
 
     def _check_legacy(self, info: PluginInfo) -> None:
         check_api(info, legacy=True)
@@ -268,10 +290,14 @@ class FullPluginRegistry(PluginRegistry):
         if self.legacy_of(plugin_id) is None:
             return await super()._called(kind, plugin_id, device_id, *(self._for_native(each) for each in arguments))
         plain = [plain_device(each) if isinstance(each, Device) else each for each in arguments]
+        place = self._present(plugin_id)
         try:
-            payload = await self._runner.call(kind, self._present(plugin_id), *plain, seconds=self._seconds)
+            payload = await self._runner.call(kind, place, *plain, seconds=self._seconds)
             parsed_answer(payload)
         except PluginProblem as problem:
+            if plugin_id in self._loaded and self._present(plugin_id) != place:
+                # The plugin was replaced meanwhile, and the files of the former one may be gone.
+                return await self._called(kind, plugin_id, device_id, *arguments)
             self._problems.note(plugin_id, kind, problem.sentence, device_id)
             raise
         self._problems.clear(plugin_id, kind, device_id)

@@ -73,6 +73,18 @@ class TemplatePluginHelper:
         return template.render(context).encode(encoding, errors)
 
 
+def check_templates(plugin_dir: str) -> None:
+    """Return when every template of a plugin can be compiled, the administrator's included.
+
+    :raises jinja2.TemplateSyntaxError: naming the template and the line.
+    """
+    directories = [os.path.join(plugin_dir, each) for each in ("var/templates", "templates")]
+    environment = Environment(loader=ProvdFileSystemLoader(directories), autoescape=False)  # noqa: S701
+    for directory in directories:
+        for path in sorted(Path(directory).rglob("*.tpl")):
+            environment.get_template(str(path.relative_to(directory)))
+
+
 def written(target: Path, content: bytes) -> None:
     """Write a file wholly or not at all; missing directories below the plugin's ``var`` are made.
 

@@ -30,6 +30,7 @@ class PluginPlace:
     :param revision: changes whenever the plugin's files do.
     :param year: what the plugin is told to be the current year.
     :param values: names and values of the plugin's parameters that somebody set.
+    :param home: where the plugin is installed, when ``directory`` is a copy of its code and templates.
     """
 
     id: str
@@ -37,6 +38,7 @@ class PluginPlace:
     revision: str
     year: int
     values: tuple[tuple[str, Any], ...] = field(default=(), repr=False)
+    home: Path | None = None
 
 
 class HostedPlugin:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeVar
 
+from attrs import evolve
 from twisted.logger import Logger
 
 from provisiond.errors import PluginProblem
@@ -121,15 +122,14 @@ class PluginRegistry:
         """Load a plugin, or load it again.
 
         :raises PluginProblem: when it does not load; it is then installed, not loaded. Where plugins run from copies,
-            a native one that was loaded before stays at work.
+            one that was loaded before stays at work.
         """
         directory = self._directory / check_plugin_id(plugin_id)
         self._installed.setdefault(plugin_id, None)
         try:
             plugin = await self._loaded_from(directory, plugin_id)
         except PluginProblem as problem:
-            before = self._loaded.get(plugin_id)
-            if self._copies is None or (before is not None and before.legacy is not None):
+            if self._copies is None:
                 self._loaded.pop(plugin_id, None)
             self._problems.clear(plugin_id)
             self._problems.note(plugin_id, "load", problem.sentence)
@@ -228,6 +228,10 @@ class PluginRegistry:
     async def deconfigure(self, plugin_id: str, device: Device) -> None:
         """Let a plugin undo what it did for a device. Never raises; native plugins have nothing to undo."""
 
+    def templates_changed(self, plugin_id: str) -> bool:
+        """Tell whether a plugin takes changed templates without being loaded again; native ones do not."""
+        return False
+
     def static_root(self, plugin_id: str) -> Path:
         """Return the directory of the files that a plugin serves as they are."""
         return self._directory / check_plugin_id(plugin_id) / "var" / "tftpboot"
@@ -258,7 +262,7 @@ class PluginRegistry:
             copy, revision = await self._threads.run(self._copies.take, directory, year)
         except (OSError, shutil.Error):
             raise PluginProblem("the plugin's files cannot be copied") from None
-        return self._placed(plugin_id, copy, revision, year)
+        return evolve(self._placed(plugin_id, copy, revision, year), home=self._home(plugin_id))
 
     async def _place(self, directory: Path, plugin_id: str) -> PluginPlace:
         try:
@@ -282,7 +286,11 @@ class PluginRegistry:
             revision=plugin.revision,
             year=self._year(),
             values=tuple(plugin.values.items()),
+            home=self._home(plugin_id),
         )
+
+    def _home(self, plugin_id: str) -> Path | None:
+        return None if self._copies is None else (self._directory / plugin_id).absolute()
 
     async def _score(self, plugin_id: str, info: DeviceInfo) -> int | None:
         key = (plugin_id, info.vendor, info.model, info.version)

@@ -69,6 +69,15 @@ def signature_of(source: Path) -> int | None:
     return hash(tuple(sorted(_signs(source))))
 
 
+def templates_signature_of(source: Path) -> int | None:
+    """Return a number that changes when the administrator's templates of a plugin do; None when there are none.
+
+    Blocks.
+    """
+    signs = sorted(_signs(source / _TEMPLATES)) if (source / _TEMPLATES).is_dir() else []
+    return hash(tuple(signs)) if signs else None
+
+
 def _signs(source: Path) -> Iterator[tuple[str, int, int]]:
     for directory, directories, files in os.walk(source):
         inside = Path(directory).relative_to(source)

@@ -58,6 +58,7 @@ class Contact:
     :param knowledge: lets other spellings of vendors and models count as the same.
     :param foreign: sees phones as existing plugins see them. Known phones are recognised without it.
     :param conflicts_by_text: True to compare ids of equally fitting plugins as texts.
+    :param takes_anyone: True to create a device also for a request that tells nothing but its address.
     """
 
     def __init__(
@@ -77,9 +78,11 @@ class Contact:
         serial: Serial,
         foreign: ForeignEyes | None = None,
         conflicts_by_text: bool = False,
+        takes_anyone: bool = False,
     ) -> None:
         self._foreign = Acquaintance(foreign, knowledge)
         self._conflicts_by_text = conflicts_by_text
+        self._takes_anyone = takes_anyone
         self._identifier = identifier
         self._knowledge = knowledge
         self._directory = directory
@@ -160,13 +163,13 @@ class Contact:
         info = combined(native, votes, foreign=False)
         async with self._serial.holding(*_identity_keys(info)):
             found = retrieve(info, self._directory, self._knowledge)
-            if isinstance(found, Ambiguous):
+            if isinstance(found, Ambiguous) and not self._takes_anyone:
                 reason = f"{len(found.devices)} devices have this address and nothing else tells them apart"
                 return Sighting(info, None, False, reason)
-            if found is not None:
+            if isinstance(found, Device):
                 device = await self._completed(found.id, native, votes)
                 return self._noted(info, device, created=False, reason="known device")
-            if new_document(info) is None:
+            if new_document(info, anyone=self._takes_anyone) is None:
                 return Sighting(info, None, False, "the request does not tell which phone sent it")
             device = await self._created(native, votes)
             return self._noted(info, device, created=True, reason="first contact")
@@ -175,7 +178,7 @@ class Contact:
         own = {"configured": False, "is_new": True, "tenant_uuid": self._tenants.master}
         wanted = await self._wanted(None, native, votes)
         info = combined(native, votes, foreign=self._foreign.serves(wanted.get("plugin")))
-        document = new_document(info) or {}
+        document = new_document(info, anyone=self._takes_anyone) or {}
         device = Device({"id": new_id(), **document, **wanted, **own})
         try:
             await self._store.insert(device)

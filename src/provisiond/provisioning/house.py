@@ -97,6 +97,7 @@ class Surroundings:
     :param packages: firmware and languages of plugins, or None.
     :param foreign: sees phones as existing plugins see them, or None.
     :param conflicts_by_text: True to compare ids of equally fitting plugins as texts.
+    :param takes_anyone: True to create a device also for a request that tells nothing but its address.
     :param file_inspection: looks at the files that those are made from, or None.
     :param host_side: makes what concerns the host of plugins, operations, events and tenants, or None.
     """
@@ -123,6 +124,7 @@ class Surroundings:
     master_tenant: str | None = None
     foreign: ForeignEyes | None = None
     conflicts_by_text: bool = False
+    takes_anyone: bool = False
 
 
 class House:
@@ -211,6 +213,7 @@ class House:
             serial=serial,
             foreign=around.foreign,
             conflicts_by_text=around.conflicts_by_text,
+            takes_anyone=around.takes_anyone,
         )
         self.packages = Packages(host, around.packages, self.operations, self.parameters, use)
         self.plugins = Plugins(

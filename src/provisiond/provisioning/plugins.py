@@ -233,6 +233,11 @@ class Plugins:
             await self._host.unload(plugin_id)
         self.changed([plugin_id], "uninstalled")
 
+    def follow_templates(self, plugin_id: str) -> None:
+        """Have the files of a plugin's devices made anew, if it takes changed templates without being loaded again."""
+        if self._host.templates_changed(plugin_id):
+            self.changed([plugin_id], "reloaded")
+
     async def load_again(self, plugin_id: str, action: str) -> None:
         """Load a plugin that the caller has for itself; its devices follow in the background.
 

@@ -14,6 +14,7 @@ from provisiond.provisioning.ports import Clock, Threads
 
 log = Logger()
 INTERVAL: Final = 0.5
+CALM_INTERVAL: Final = 2.0
 # a look takes at most this part of the time
 _SHARE: Final = 10
 
@@ -24,6 +25,23 @@ class Follower(Protocol):
     async def follow_source(self, plugin_id: str, *, there: bool) -> None: ...
 
 
+class Templates(Protocol):
+    """Takes changed templates (``provisioning.plugins.Plugins``)."""
+
+    def follow_templates(self, plugin_id: str) -> None: ...
+
+
+class TemplateFollower:
+    """Follows the templates of the administrator alone: code stays as it was loaded."""
+
+    def __init__(self, plugins: Templates) -> None:
+        self._plugins = plugins
+
+    async def follow_source(self, plugin_id: str, *, there: bool) -> None:
+        """Take it that a plugin's templates have changed, or that the last of them is gone."""
+        self._plugins.follow_templates(plugin_id)
+
+
 class SourceWatch:
     """Loads a plugin again when its directory has changed and was then left alone for a moment.
 
@@ -31,6 +49,7 @@ class SourceWatch:
 
     :param directory: of the installed plugins.
     :param sign: returns a number that changes with a plugin's directory, None when it is gone. It blocks.
+    :param interval: seconds between two looks, at least.
     """
 
     def __init__(
@@ -40,7 +59,9 @@ class SourceWatch:
         plugins: Follower,
         threads: Threads,
         clock: Clock,
+        interval: float = INTERVAL,
     ) -> None:
+        self._interval = interval
         self._directory = directory
         self._sign = sign
         self._plugins = plugins
@@ -55,8 +76,8 @@ class SourceWatch:
     async def start(self) -> None:
         """Take the directories as they are now for what is loaded, and begin to watch."""
         self._followed = dict(await self._threads.run(self._scanned))
-        log.info("watching the sources of {count} plugins for changes", count=len(self._followed))
-        self._plan(INTERVAL)
+        log.info("watching the files of {count} plugins for changes", count=len(self._followed))
+        self._plan(self._interval)
 
     async def stop(self) -> None:
         """Stop watching; a plugin that is being loaded is waited for."""
@@ -82,7 +103,7 @@ class SourceWatch:
         except Exception:
             log.failure("the sources of the plugins cannot be watched now")
             took = 0.0
-        self._plan(max(INTERVAL, took * _SHARE))
+        self._plan(max(self._interval, took * _SHARE))
 
     async def _follow(self, found: Mapping[str, int]) -> None:
         for plugin_id in self._settled(found):

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from jinja2 import TemplateSyntaxError
 from tests.support.legacy_plugins import hosted, write_small
 
 from provisiond.errors import PluginProblem
 from provisiond.legacy.hosted import HostedLegacyPlugin
+from provisiond.legacy.mirror import Mirror
+from provisiond.legacy.templates import check_templates
 
 CODE = """
 class Small(StandardPlugin):
@@ -169,6 +172,30 @@ def configure(self, device, raw_config):
             (file,) = plugin.device_files({"id": "d"}, {})
             assert (file.name, file.content) == ("shared", b"shared and own")
         assert [file.content for file in plugin.common_files({"changed": 1})] == [b"shared"]
+
+
+def test_a_mirror_of_copied_code_takes_everything_else_from_home(tmp_path: Path) -> None:
+    home, copy = tmp_path / "home", tmp_path / "copy"
+    for name in ("entry.py", "pkgs/pkgs.db", "var/installed/fw", "var/templates/own.tpl", "var/tftpboot/fw.bin"):
+        for root in (home, copy):
+            if root is home or not name.startswith(("pkgs", "var/installed", "var/tftpboot")):
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                (root / name).write_text(root.name)
+    mirror = Mirror(home, tmp_path / "root", copy)
+    assert (mirror.root / "entry.py").read_text() == "copy"
+    assert (mirror.root / "var/templates/own.tpl").read_text() == "copy"
+    for name in ("pkgs/pkgs.db", "var/installed/fw", "var/tftpboot/fw.bin"):
+        assert (mirror.root / name).read_text() == "home"
+
+
+def test_templates_that_do_not_compile_are_named(tmp_path: Path) -> None:
+    directory = write_small(
+        tmp_path, "p", "x = 1", files={"templates/a/good.tpl": "{{ x }}", "var/templates/b.tpl": "y"}
+    )
+    check_templates(str(directory))
+    (directory / "var" / "templates" / "b.tpl").write_text("{% if %}")
+    with pytest.raises(TemplateSyntaxError):
+        check_templates(str(directory))
 
 
 def test_quirks_of_single_plugins(tmp_path: Path) -> None:

@@ -110,6 +110,22 @@ def test_an_address_shared_by_two_devices_is_ambiguous_without_identity(make_wor
     assert "2 devices" in sighting.reason
 
 
+def test_every_browser_gets_a_device_when_that_is_wanted(make_world):
+    world = make_world(takes_anyone=True)
+    device = seen(world, browser()).device
+    assert (device.ip, device.document["added"], device.plugin) == ("192.0.2.77", "auto", None)
+    assert device.config.startswith("autoprov")
+    assert seen(world, browser()).device.id == device.id
+    assert seen(world, browser("192.0.2.78")).device.id != device.id
+    assert len(world.devices.rows) == 2
+
+
+def test_an_ambiguous_address_gets_another_device_when_that_is_wanted(make_world):
+    world = make_world(parameter_defaults={"NAT": 1}, takes_anyone=True)
+    known = {seen(world, aastra(f"00085D00000{number}", "192.0.2.1")).device.id for number in (1, 2)}
+    assert seen(world, browser("192.0.2.1")).device.id not in known
+
+
 def test_a_device_loses_the_address_that_another_has_now(world):
     first = seen(world, aastra("00085D000001", "192.0.2.1")).device
     second = seen(world, aastra("00085D000002", "192.0.2.1")).device

@@ -177,3 +177,12 @@ def test_after_a_restart_the_stored_device_is_undone(old_world):
     old_world.restart()
     replace(old_world, device, mac="00:08:5d:00:00:02")
     assert old_world.host.undone == [(PLUGIN, device.id, MAC)]
+
+
+def test_changed_templates_make_everything_again_for_plugins_that_read_them_afresh(old_world):
+    device = old_world.device()
+    native = old_world.device(plugin=NATIVE, mac="00:08:5d:00:00:09")
+    for plugin in (PLUGIN, NATIVE):
+        old_world.house.plugins.follow_templates(plugin)
+    old_world.settle()
+    assert old_world.host.rendered == [device.id, native.id, device.id]

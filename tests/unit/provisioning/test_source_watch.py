@@ -9,7 +9,8 @@ from tests.support.provisioning import PLUGIN, Gate, InlineThreads, begin, run
 from twisted.internet.task import Clock
 
 from provisiond.errors import InProgress, PluginProblem
-from provisiond.provisioning.source_watch import INTERVAL, SourceWatch
+from provisiond.plugins.working_copies import templates_signature_of
+from provisiond.provisioning.source_watch import INTERVAL, SourceWatch, TemplateFollower
 
 
 class Plugins:
@@ -162,3 +163,39 @@ def test_following_loads_changed_plugins_and_forgets_removed_ones(world) -> None
     world.settle()
     assert PLUGIN not in world.house.plugins.installed()
     assert not world.house.directory.get(device.id).configured
+
+
+class Templates:
+    def __init__(self) -> None:
+        self.followed: list[str] = []
+
+    def follow_templates(self, plugin_id: str) -> None:
+        self.followed.append(plugin_id)
+
+
+def test_templates_alone_are_followed_also_when_the_last_is_gone(tmp_path: Path) -> None:
+    own = tmp_path / "a" / "var" / "templates"
+    own.mkdir(parents=True)
+    (tmp_path / "a" / "entry.py").write_text("1")
+    clock, templates = Clock(), Templates()
+    watch = SourceWatch(tmp_path, templates_signature_of, TemplateFollower(templates), InlineThreads(), clock, 2.0)
+    run(watch.start())
+
+    def followed() -> list[str]:
+        for _ in range(2):
+            clock.advance(2.0)
+        found, templates.followed = templates.followed, []
+        return found
+
+    (tmp_path / "a" / "entry.py").write_text("22")
+    assert followed() == []
+    (own / "base.tpl").write_text("x")
+    assert followed() == ["a"]
+    (own / "base.tpl").write_text("longer")
+    assert followed() == ["a"]
+    assert followed() == []
+    (own / "base.tpl").unlink()
+    assert followed() == ["a"]
+    (tmp_path / "b" / "var" / "templates").mkdir(parents=True)
+    assert followed() == []
+    run(watch.stop())
