@@ -8,7 +8,9 @@ import resource
 import shutil
 import time
 import urllib.request
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -93,12 +95,45 @@ class House:
                 }
                 for number in range(first, min(first + 10_000, count))
             ]
-            body = "\n".join(json.dumps(row) for row in rows).encode()
-            request = urllib.request.Request(f"{self.rest.base}/dev_mgr/import", data=body, method="POST")
-            request.add_header("X-Auth-Token", (self.server.state / "admin-token").read_text().strip())
-            request.add_header("Content-Type", "application/x-ndjson")
-            with urllib.request.urlopen(request, timeout=600) as answer:
-                answer.read()
+            self.import_rows("dev_mgr", rows)
+
+    def import_rows(self, manager: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Import documents, all or none.
+
+        :param manager: ``dev_mgr`` or ``cfg_mgr``.
+        """
+        body = "\n".join(json.dumps(row) for row in rows).encode()
+        request = urllib.request.Request(f"{self.rest.base}/{manager}/import", data=body, method="POST")
+        request.add_header("X-Auth-Token", self.token)
+        request.add_header("Content-Type", "application/x-ndjson")
+        with urllib.request.urlopen(request, timeout=600) as answer:
+            answer.read()
+
+    @property
+    def token(self) -> str:
+        """The administrator's token."""
+        return (self.server.state / "admin-token").read_text().strip()
+
+    def metric(self, name: str) -> float:
+        """Return what a metric without labels says."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.rest_port}/metrics")
+        request.add_header("X-Auth-Token", self.token)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            lines = answer.read().decode().splitlines()
+        return float(next(line for line in lines if line.startswith(f"{name} ")).split()[1])
+
+    def settle(self, seconds: float) -> float:
+        """Wait until no files are made in the background; return how long that took, in seconds.
+
+        :raises TimeoutError: when it takes longer.
+        """
+        began, calm = time.monotonic(), 0
+        while calm < 2:
+            time.sleep(1)
+            calm = 0 if self.metric("provisiond_render_queue") else calm + 1
+            if time.monotonic() - began > seconds:
+                raise TimeoutError(f"files are still being made after {seconds:.0f} s")
+        return time.monotonic() - began - 2
 
     def fetched(self, name: str, address: str) -> bytes:
         """Return what a phone at this address gets.
