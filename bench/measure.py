@@ -1,105 +1,120 @@
-"""`make bench`: our server beside others, in one run on one machine; `--smoke` takes a minute."""
+"""`make bench`: our server beside others, in one run on one machine.
+
+``--quick`` takes less than twelve minutes, ``--smoke`` one; ``--markdown`` prints a section for docs/performance.md.
+"""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import json
-import os
-import platform
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from attrs import define, frozen
+from attrs import Factory, define, evolve
 
+from bench import rendering, workers
+from bench.cases import BIG, MIDDLE, QUICK, SMOKE, Load, Sizes, http_cases, tftp_cases
 from bench.house import PATTERN, House
-from bench.loads import OurTarget, PeerTarget, Target, http, tftp
+from bench.loads import OurTarget, PeerTarget, Target, tftp
+from bench.machine import machine
 from bench.peers import http_peers, tftp_peers
 from bench.programs import BUILD, Missing, Peer
-from bench.storm import Played, storm
+from bench.storm import storm
 from bench.table import OURS, Case, markdown
-
-BIG = "big.bin"
-MIDDLE = "middle.bin"
-
-
-@frozen(kw_only=True)
-class Sizes:
-    """How much is measured."""
-
-    rounds: int = 3
-    seconds: float = 1.5
-    phones: int = 500
-    clients: tuple[int, ...] = (1, 50, 500, 5000)
-    connections: tuple[int, ...] = (1, 64, 512)
-    storm_phones: int = 2000
-    storm_seconds: float = 12.0
-    only: str = ""
-    devices: int = 100_000
-    plugins: int = 110
-
-
-SMOKE = Sizes(
-    rounds=1,
-    seconds=2.0,
-    phones=50,
-    clients=(50,),
-    connections=(64,),
-    storm_phones=150,
-    storm_seconds=6.0,
-    devices=0,
-    plugins=0,
-)
 
 
 @define
 class Bench:
-    """One run."""
+    """One run.
+
+    :param deadline: of the whole run, by the monotonic clock; what would begin later is left out.
+    :param problems: what must not happen on any machine, however slow.
+    """
 
     sizes: Sizes
     directory: Path
-    files: Path
-    cases: list[Case]
-    notes: list[str]
+    deadline: float
+    cases: list[Case] = Factory(list)
+    notes: list[str] = Factory(list)
+    tables: list[str] = Factory(list)
+    problems: list[str] = Factory(list)
+
+    @property
+    def files(self) -> Path:
+        """Where the peers' files lie."""
+        return self.directory / "files"
 
     def say(self, text: str) -> None:
         """Tell what goes on."""
         print(text, file=sys.stderr, flush=True)
 
-    def compare(
-        self, kind: str, peers: list[Peer], house: House, cases: list[tuple[Case, Callable[[Target], Any]]]
-    ) -> None:
-        """Measure all cases on all servers in turn, round by round; only one server runs besides ours at a time."""
-        cases = [(case, load) for case, load in cases if self.sizes.only in case.name]
-        for number in range(self.sizes.rounds if cases else 0):
-            self.say(f"{kind}, round {number + 1} of {self.sizes.rounds}")
-            self._measure(OURS, OurTarget(house), cases)
-            for peer in peers:
-                try:
-                    peer.start(self.files)
-                except Missing as missing:
-                    if number == 0:
-                        self.notes.append(str(missing))
-                    continue
-                try:
-                    self._measure(peer.name, PeerTarget(peer), cases)
-                finally:
-                    peer.stop()
-        self.cases.extend(case for case, _ in cases)
+    def note(self, text: str) -> None:
+        """Tell something, and keep it for the results."""
+        self.notes.append(text)
+        self.say(f"- {text}")
 
-    def _measure(self, name: str, target: Target, cases: list[tuple[Case, Callable[[Target], Any]]]) -> None:
+    def left(self) -> float:
+        """Return the seconds that are left."""
+        return self.deadline - time.monotonic()
+
+    def part(self, name: str, work: Callable[[], None], seconds: float = 0.0) -> None:
+        """Do a part of the run, if there is time; whatever goes wrong in it does not end the run.
+
+        :param seconds: that it takes, about.
+        """
+        if self.sizes.only and self.sizes.only not in name:
+            return
+        if self.left() < seconds:
+            self.note(f"{name}: left out, there was no time for it")
+            return
+        began = time.monotonic()
+        try:
+            work()
+        except Exception as error:
+            self.note(f"{name}: {type(error).__name__}: {str(error)[-500:]}")
+            self.problems.append(f"{name} could not be measured to its end")
+        self.say(f"{name}: {time.monotonic() - began:.0f} s")
+
+    def compare(self, kind: str, peers: list[Peer], house: House, cases: list[tuple[Case, Load]]) -> None:
+        """Measure all cases on all servers in turn, round by round; only one server runs besides ours at a time."""
+        cases = [(case, load) for case, load in cases if self.sizes.only in case.name or self.sizes.only in kind]
+        self.cases.extend(case for case, _ in cases)
+        for number in range(self.sizes.rounds if cases else 0):
+            chosen = [(case, load) for case, load in cases if not case.rounds or number < case.rounds]
+            self.say(f"{kind}, round {number + 1} of {self.sizes.rounds}")
+            self._measure(OURS, OurTarget(house), chosen)
+            for peer in peers:
+                self._measure_peer(peer, chosen, tell=number == 0)
+
+    def _measure_peer(self, peer: Peer, cases: list[tuple[Case, Load]], *, tell: bool) -> None:
+        try:
+            peer.start(self.files)
+        except (Missing, OSError) as missing:
+            if tell:
+                self.note(str(missing))
+            return
+        try:
+            self._measure(peer.name, PeerTarget(peer), cases)
+        finally:
+            peer.stop()
+
+    def _measure(self, name: str, target: Target, cases: list[tuple[Case, Load]]) -> None:
         for case, load in cases:
+            if self.left() < 0:
+                self.note(f"{name}, {case.name}: left out, there was no time for it")
+                continue
             try:
                 row = load(target)
-            except (Missing, OSError, ValueError, subprocess.SubprocessError) as error:
-                self.notes.append(f"{name}, {case.name}: {error}")
+            except Exception as error:
+                self.note(f"{name}, {case.name}: {type(error).__name__}: {str(error)[-300:]}")
+                if name == OURS:
+                    self.problems.append(f"{case.name} could not be measured")
                 continue
             if case.unit == "MB/s":
                 row["figure"] = row["megabytes"]
@@ -107,83 +122,20 @@ class Bench:
             self.say(f"  {case.name}: {name}: {row['figure']:,.0f} {case.unit}, failed {row['failed']}")
 
 
-def tftp_cases(bench: Bench) -> list[tuple[Case, Callable[[Target], Any]]]:
-    """Return what is measured over TFTP."""
-    sizes, seconds = bench.sizes, bench.sizes.seconds
-    big, middle = bench.files / BIG, bench.files / MIDDLE
-
-    def small(clients: int) -> Callable[[Target], Any]:
-        return lambda target: tftp(target, clients=clients, total=400_000, seconds=seconds, phones=sizes.phones)
-
-    def large(clients: int, window: int) -> Callable[[Target], Any]:
-        return lambda target: tftp(
-            target,
-            clients=clients,
-            total=100_000,
-            seconds=seconds * 1.5,
-            file=BIG,
-            verify=big,
-            blksize=1428,
-            windowsize=window,
-            phones=1,
-        )
-
-    def lossy(window: int) -> Callable[[Target], Any]:
-        return lambda target: tftp(
-            target,
-            clients=50,
-            total=100,
-            seconds=12,
-            file=MIDDLE,
-            verify=middle,
-            blksize=1428,
-            windowsize=window,
-            loss=5,
-        )
-
-    cases: list[tuple[Case, Callable[[Target], Any]]] = [
-        (Case(f"TFTP small, {clients} clients", "/s"), small(clients)) for clients in sizes.clients
-    ]
-    for clients, window in ((1, 0), (20, 0), (1, 16), (20, 16)):
-        name = f"TFTP 20 MB, {clients} clients, {f'window {window}' if window else 'lock-step'}"
-        cases.append((Case(name, "MB/s"), large(clients, window)))
-    if sizes.rounds > 1:
-        cases.append((Case("TFTP 256 KB, 5 % loss, lock-step", "/s"), lossy(0)))
-        cases.append((Case("TFTP 256 KB, 5 % loss, window 16", "/s"), lossy(16)))
-    return cases
-
-
-def http_cases(bench: Bench) -> list[tuple[Case, Callable[[Target], Any]]]:
-    """Return what is measured over HTTP."""
-    seconds, small = bench.sizes.seconds, PATTERN % 0
-
-    def asked(connections: int, *headers: str, path: str = small) -> Callable[[Target], Any]:
-        return lambda target: http(target, connections=connections, seconds=seconds, path=path, headers=headers)
-
-    cases = []
-    for connections in bench.sizes.connections:
-        cases.append((Case(f"HTTP small, {connections} keep-alive", "/s"), asked(connections)))
-        cases.append((Case(f"HTTP small, {connections} closing", "/s"), asked(connections, "Connection: close")))
-    cases.append((Case("HTTP 20 MB, 4 connections", "MB/s"), asked(4, path=BIG)))
-    return cases
-
-
 def prepare(bench: Bench, house: House) -> None:
     """Let the phones meet the server for the first time, and give the peers the same files."""
+    phones = bench.sizes.phones
     house.start()
     house.install()
-    first = tftp(OurTarget(house), clients=20, total=bench.sizes.phones, seconds=300, phones=bench.sizes.phones)
+    first = tftp(OurTarget(house), clients=20, total=phones, seconds=300, phones=phones)
     if first["failed"]:
         odd = [line for line in house.server.log_text().splitlines() if " served " not in line and "tftp RRQ" in line]
-        bench.notes.append(f"{first['failed']} phones got nothing at their first contact: {' '.join(odd[:3])}")
-        bench.say(bench.notes[-1])
-        tftp(OurTarget(house), clients=20, total=bench.sizes.phones, seconds=300, phones=bench.sizes.phones)
-    bench.notes.append(
-        f"first contact of {first['ok']} phones: {first['per_second']:.0f} a second, files made meanwhile"
-    )
-    for number in range(bench.sizes.phones):
-        tftp_name = PATTERN % number
-        (bench.files / tftp_name).write_bytes(house.fetched(tftp_name, f"127.1.{number >> 8}.{number & 255}"))
+        bench.note(f"{first['failed']} phones got nothing at their first contact: {' '.join(odd[:3])}")
+        tftp(OurTarget(house), clients=20, total=phones, seconds=300, phones=phones)
+    bench.note(f"first contact of {first['ok']} phones: {first['per_second']:.0f} a second, files made meanwhile")
+    for number in range(phones):
+        name = PATTERN % number
+        (bench.files / name).write_bytes(house.fetched(name, f"127.1.{number >> 8}.{number & 255}"))
     chance = random.Random(1)
     for name, size in ((BIG, 20_000_000), (MIDDLE, 256_000)):
         content = chance.randbytes(size)
@@ -193,113 +145,145 @@ def prepare(bench: Bench, house: House) -> None:
     tftp(OurTarget(house), clients=1, total=1, seconds=30)
 
 
+def play_storm(bench: Bench, house: House) -> None:
+    """Play the boot storm."""
+    played = storm(house, phones=bench.sizes.storm_phones, seconds=bench.sizes.storm_seconds)
+    bench.note(str(played))
+    if played.failed:
+        bench.problems.append(f"boot storm: {played.failed} requests were never answered")
+
+
+def compare_workers(bench: Bench) -> None:
+    """Compare two processes with one."""
+    results = workers.compare(
+        bench.directory / "workers", phones=300, rounds=bench.sizes.worker_rounds, seconds=2, say=bench.say
+    )
+    bench.tables.append(workers.table(results))
+
+
+def change_base(bench: Bench) -> None:
+    """Change the base config of many devices."""
+    result = rendering.measure(
+        bench.directory / "rendering",
+        devices=bench.sizes.rendered,
+        limit=min(300.0, max(60.0, bench.left() / 2)),
+        say=bench.say,
+    )
+    bench.notes.extend(result.notes())
+
+
 def crowd(bench: Bench) -> None:
     """Measure the same with a hundred thousand devices and more than a hundred plugins."""
-    if not bench.sizes.devices or bench.sizes.only:
-        return
-    case = Case(f"TFTP small, 50 clients, {bench.sizes.devices:,} devices, {bench.sizes.plugins} plugins", "/s")
-    with tempfile.TemporaryDirectory(prefix="provisiond-bench-") as name:
-        house = House(Path(name))
+    sizes, phones = bench.sizes, bench.sizes.phones
+    case = Case(f"TFTP small, 50 clients, {sizes.devices:,} devices, {sizes.plugins} plugins", "/s")
+    house = House(bench.directory / "crowd")
+    house.start()
+    try:
+        house.install()
+        alone = house.memory()
+        began = time.monotonic()
+        house.import_devices(sizes.devices)
+        bench.say(f"{sizes.devices:,} devices imported in {time.monotonic() - began:.0f} s")
+        house.stop()
+        house.copy_plugin(sizes.plugins - 4)
         house.start()
-        try:
-            house.install()
-            alone = house.memory()
-            house.import_devices(bench.sizes.devices)
-            house.stop()
-            house.copy_plugin(bench.sizes.plugins - 1)
-            house.start()
-            what = f"{bench.sizes.devices:,} devices and {bench.sizes.plugins} plugins"
-            bench.notes.append(
-                f"start with {what}: {house.started_in:.1f} s, "
-                f"{house.memory():.0f} MB resident (one of each: {alone:.0f} MB)"
-            )
-            bench.say(bench.notes[-1])
-            tftp(OurTarget(house), clients=20, total=bench.sizes.phones, seconds=300, phones=bench.sizes.phones)
-            for _ in range(bench.sizes.rounds):
-                row = tftp(
-                    OurTarget(house), clients=50, total=400_000, seconds=bench.sizes.seconds, phones=bench.sizes.phones
-                )
-                case.add(OURS, row)
-        finally:
-            house.stop()
-    bench.cases.append(case)
-
-
-def machine() -> str:
-    """Return what this machine is."""
-    text = Path("/proc/cpuinfo").read_text()
-    model = next((line.partition(":")[2].strip() for line in text.splitlines() if line.startswith("model name")), "?")
-    memory = int(Path("/proc/meminfo").read_text().split()[1]) / 1e6
-    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
-    return (
-        f"{len(os.sched_getaffinity(0))} × {model}, {memory:.0f} GB, Linux {platform.release()}, "
-        f"Python {platform.python_version()}, load average at the end {load}"
-    )
+        bench.note(
+            f"start with {sizes.devices:,} devices and {sizes.plugins} plugins: {house.started_in:.1f} s, "
+            f"{house.memory():.0f} MB resident (four plugins and no devices: {alone:.0f} MB)"
+        )
+        tftp(OurTarget(house), clients=20, total=phones, seconds=120, phones=phones)
+        for _ in range(sizes.rounds):
+            row = tftp(OurTarget(house), clients=50, total=400_000, seconds=sizes.seconds, phones=phones)
+            case.add(OURS, row)
+    finally:
+        house.stop()
+        bench.cases.append(case)
 
 
 @contextlib.contextmanager
 def _bench(sizes: Sizes) -> Iterator[Bench]:
     directory = Path(tempfile.mkdtemp(prefix="provisiond-bench-"))
-    files = directory / "files"
-    files.mkdir()
+    (directory / "files").mkdir()
     directory.chmod(0o755)
     try:
-        yield Bench(sizes, directory, files, [], [])
+        yield Bench(sizes, directory, time.monotonic() + sizes.minutes * 60)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def run(sizes: Sizes) -> tuple[Bench, list[str]]:
-    """Measure; return the results, and what went wrong."""
+def run(sizes: Sizes) -> Bench:
+    """Measure, and return the results."""
     with _bench(sizes) as bench:
         house = House(bench.directory / "house")
         try:
             prepare(bench, house)
-            bench.compare("TFTP", tftp_peers() if sizes.rounds > 1 else [], house, tftp_cases(bench))
-            bench.compare("HTTP", http_peers() if sizes.rounds > 1 else [], house, http_cases(bench))
-            played = (
-                Played(0, 0) if sizes.only else storm(house, phones=sizes.storm_phones, seconds=sizes.storm_seconds)
-            )
-            if played.phones:
-                bench.notes.append(str(played))
-                bench.say(str(played))
-            log = house.server.log_text()
+            peers = (tftp_peers(), http_peers()) if sizes.peers else ([], [])
+            # What is compared names its cases itself, so a choice of cases is made there.
+            every = evolve(bench, sizes=evolve(sizes, only=""))
+            every.part("TFTP", lambda: bench.compare("TFTP", peers[0], house, tftp_cases(sizes, bench.files)))
+            every.part("HTTP", lambda: bench.compare("HTTP", peers[1], house, http_cases(sizes)))
+            bench.part("boot storm", lambda: play_storm(bench, house), sizes.storm_seconds * 2)
+            if "Traceback" in house.server.log_text():
+                bench.problems.append("the server's log holds a traceback")
         finally:
-            house.stop()
-        crowd(bench)
-    problems = [
-        f"{case.name}: {row['failed']} transfers were lost or wrong"
-        for case in bench.cases
-        for row in case.rows.get(OURS, [])
-        if row["failed"] and "loss" not in case.name
+            if house.server.is_started:
+                house.stop()
+        if sizes.worker_rounds:
+            bench.part("workers", lambda: compare_workers(bench), 60)
+        if sizes.rendered:
+            bench.part("base config", lambda: change_base(bench), 120)
+        if sizes.devices:
+            bench.part("crowd", lambda: crowd(bench), 90)
+        lost = [(case.name, row["failed"]) for case in bench.cases for row in case.rows.get(OURS, []) if row["failed"]]
+        bench.problems += [
+            f"{name}: {count} transfers were lost or wrong" for name, count in lost if "loss" not in name
+        ]
+        return bench
+
+
+def section(bench: Bench, command: str, seconds: float) -> str:
+    """Return the results as a section of docs/performance.md."""
+    parts = [
+        "## Beside other servers, on a quiet machine",
+        f"`{command}`, {seconds / 60:.0f} minutes. Machine: {machine()}.",
+        markdown(bench.cases),
+        *bench.tables,
+        "\n".join(f"* {note}" for note in bench.notes),
     ]
-    if played.failed:
-        problems.append(f"boot storm: {played.failed} requests were never answered")
-    if "Traceback" in log:
-        problems.append("the server's log holds a traceback")
-    return bench, problems
+    return "\n\n".join(part for part in parts if part)
+
+
+def chosen_sizes(arguments: Sequence[str] | None = None) -> tuple[Sizes, bool]:
+    """Return what the command line asks for, and whether a section is printed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--smoke", action="store_true", help="one minute; fails on errors and lost transfers only")
+    parser.add_argument("--quick", action="store_true", help="everything in less than twelve minutes")
+    parser.add_argument("--markdown", action="store_true", help="print a section for docs/performance.md")
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--seconds", type=float, help="of each measurement")
+    parser.add_argument("--minutes", type=float, help="of the whole run; what finds no time is left out")
+    parser.add_argument("--only", help="part of the names of the cases and parts that are measured, e.g. 'boot storm'")
+    chosen = parser.parse_args(arguments)
+    sizes = SMOKE if chosen.smoke else QUICK if chosen.quick else Sizes()
+    given = {name: getattr(chosen, name) for name in ("rounds", "seconds", "minutes", "only")}
+    return evolve(sizes, **{name: value for name, value in given.items() if value is not None}), chosen.markdown
 
 
 def main() -> int:
     """Run the bench; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--smoke", action="store_true", help="one minute; fails on errors and lost transfers only")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=1.5, help="of each measurement")
-    parser.add_argument("--only", default="", help="part of the names of the cases that are measured")
-    chosen = parser.parse_args()
-    sizes = SMOKE if chosen.smoke else Sizes(rounds=chosen.rounds, seconds=chosen.seconds, only=chosen.only)
+    sizes, as_section = chosen_sizes()
     began = time.monotonic()
-    bench, problems = run(sizes)
-    text = "\n".join([markdown(bench.cases), "", *(f"- {note}" for note in bench.notes), "", machine()])
-    print(text)
+    bench = run(sizes)
+    seconds = time.monotonic() - began
+    text = section(bench, " ".join(["python -m bench.measure", *sys.argv[1:]]), seconds)
+    print(text if as_section else text.partition("\n\n")[2])
     BUILD.mkdir(parents=True, exist_ok=True)
     (BUILD / "results.md").write_text(text + "\n")
     (BUILD / "results.json").write_text(json.dumps({case.name: case.rows for case in bench.cases}, indent=1))
-    for problem in problems:
+    for problem in bench.problems:
         print(problem, file=sys.stderr)
-    print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
-    return 1 if problems else 0
+    print(f"{seconds:.0f} s", file=sys.stderr)
+    return 1 if bench.problems else 0
 
 
 if __name__ == "__main__":

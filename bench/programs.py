@@ -102,6 +102,8 @@ class Peer:
         """
         kind = socket.SOCK_STREAM if self.kind == "http" else socket.SOCK_DGRAM
         self.port = self._wanted or free_port(kind)
+        if self._is_listening(kind):
+            raise Missing(f"{self.name}: port {self.port} is taken by somebody else")
         command = self._command(files, self.port)
         self._process = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, preexec_fn=on_cpu(0)
@@ -110,7 +112,7 @@ class Peer:
         while not self._is_listening(kind):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
-                raise Missing(f"{self.name} does not start here")
+                raise Missing(f"{self.name} does not start here") from None
             time.sleep(0.05)
 
     def stop(self) -> None:

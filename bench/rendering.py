@@ -49,16 +49,19 @@ class Rendered:
         if self.base_seconds:
             found.append(
                 f"base config of {self.devices:,} devices changed: answered in {self.answered_in * 1000:.0f} ms, "
-                f"worked off in {self.base_seconds:.0f} s ({self.base_worker_seconds:.1f} s of processor time where files "
-                f"are made, {self.base_owner_seconds:.1f} s of the server itself); phones meanwhile p50 {_ms(self.meanwhile, 0.5)}, "
-                f"p95 {_ms(self.meanwhile, 0.95)}, max {_ms(self.meanwhile, 1)} "
-                f"(before: p50 {_ms(self.before, 0.5)}, p95 {_ms(self.before, 0.95)}, max {_ms(self.before, 1)})"
+                f"worked off in {self.base_seconds:.0f} s, which took {self.base_worker_seconds:.1f} s of processor time where "
+                f"files are made and {self.base_owner_seconds:.1f} s of the server itself; phones meanwhile "
+                f"{_spread(self.meanwhile)} (before: {_spread(self.before)})"
             )
         return found
 
 
 def _ms(values: list[float], share: float) -> str:
     return f"{sorted(values)[int((len(values) - 1) * share)] * 1000:.1f} ms" if values else "–"
+
+
+def _spread(values: list[float]) -> str:
+    return f"p50 {_ms(values, 0.5)}, p95 {_ms(values, 0.95)}, max {_ms(values, 1)}"
 
 
 def rows(devices: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -160,7 +163,7 @@ def _change_base(house: House, phones: list[dict[str, Any]], result: Rendered, l
     with Phones(house, phones) as calm:
         time.sleep(6)
     document = house.rest.get("/cfg_mgr/configs/base")["config"]
-    document["raw_config"]["ntp_ip"] = "192.0.2.77"
+    document["raw_config"]["X_xivo_phonebook_ip"] = "192.0.2.77"
     owner, workers = _cpu(house)
     with Phones(house, phones) as busy:
         began = time.monotonic()

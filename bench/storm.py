@@ -12,14 +12,15 @@ import struct
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 
 from attrs import Factory, define
 
 from bench.house import House
 from bench.phones import Phone, filled, placeholders, sequences
 
-SEQUENCES = (
+SEQUENCES: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("cisco-79xx-sccp-known", "00:1b:54", {}),
     ("aastra-67xx", "00:08:5d", {}),
     ("snom-desk-v10", "00:04:13", {}),
@@ -27,6 +28,7 @@ SEQUENCES = (
 )
 REQUESTS = 8
 TFTP_PATIENCE, HTTP_PATIENCE, TRIES = 2.0, 5.0, 4
+AT_ONCE = 24
 ACK = struct.Struct("!HH")
 
 
@@ -106,6 +108,7 @@ class Storm:
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._count = itertools.count()
         self._left = 0
+        self._following: Iterator[Booting] = iter(())
 
     def play(self, booting: list[Booting], seconds: float) -> None:
         """Switch all phones on within ``seconds``, and return when the last one has its files or has given up."""
@@ -113,6 +116,17 @@ class Storm:
         began = time.monotonic()
         for number, phone in enumerate(booting):
             self._at(began + seconds * number / len(booting), lambda phone=phone: self._ask(phone))  # type: ignore[misc]
+        self._run()
+
+    def play_at_once(self, booting: list[Booting], count: int) -> None:
+        """Switch on so many phones, and another one whenever one has its files or has given up."""
+        self._left = len(booting)
+        self._following = iter(booting)
+        for phone in islice(self._following, count):
+            self._ask(phone)
+        self._run()
+
+    def _run(self) -> None:
         while self._left:
             now = time.monotonic()
             while self._timers and self._timers[0][0] <= now:
@@ -131,6 +145,9 @@ class Storm:
         """Send the request of the present step for the first time or again."""
         if not phone.steps:
             self._left -= 1
+            following = next(self._following, None)
+            if following is not None:
+                self._ask(following)
             return
         protocol, path, _agent = phone.steps[0]
         now = time.monotonic()
@@ -252,7 +269,7 @@ def storm(house: House, *, phones: int, seconds: float, known: bool = True) -> P
     :param known: let every phone boot once before, as they have before a power cut.
     """
     if known:
-        Storm(house.http, house.tftp, Played(phones, 0)).play(booting_phones(phones), phones / 40)
+        Storm(house.http, house.tftp, Played(phones, 0)).play_at_once(booting_phones(phones), AT_ONCE)
     played, over = Played(phones, seconds), threading.Event()
     watcher = threading.Thread(target=_watch_rest, args=(house, played, over))
     watcher.start()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import define, field
@@ -16,11 +16,13 @@ class Case:
     """One thing that is measured, for every server, some times.
 
     :param unit: of the figure; more is better.
+    :param rounds: in which it is measured; 0 for all.
     :param rows: server name to its results, one a round; each holds ``figure``, ``cpu_us`` and other members.
     """
 
     name: str
     unit: str
+    rounds: int = 0
     rows: dict[str, list[dict[str, Any]]] = field(factory=dict)
 
     def add(self, server: str, row: dict[str, Any]) -> None:
@@ -45,13 +47,16 @@ def spread(values: Sequence[float], digits: int = 0) -> str:
     return " / ".join(f"{value:,.{digits}f}" for value in wanted)
 
 
-def markdown(cases: Iterable[Case]) -> str:
-    """Return one table of all cases."""
+def markdown(cases: Sequence[Case]) -> str:
+    """Return one table of all cases that were measured; empty without any."""
+    if not any(case.rows for case in cases):
+        return ""
     lines = [
         "| case | server | figure: min / median / max | CPU µs each | p99 ms | lost or wrong | ours per theirs |",
         "|---|---|---|---|---|---|---|",
     ]
-    for case in cases:
+    measured = [case for case in cases if case.rows]
+    for case in measured:
         for server in case.rows:
             ratios = [] if server == OURS else case.ratios(server)
             failed = sum(int(row.get("failed", 0)) for row in case.rows[server])

@@ -1,0 +1,123 @@
+"""What is measured of each server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from bench.house import PATTERN
+from bench.loads import Target, http, tftp
+from bench.table import Case
+
+BIG = "big.bin"
+MIDDLE = "middle.bin"
+LOSSY_SECONDS = 8.0
+
+Load = Callable[[Target], Any]
+
+
+@frozen(kw_only=True)
+class Sizes:
+    """How much is measured.
+
+    :param minutes: for the whole run; what finds no time is left out and told so.
+    :param only: part of the names of the cases that are measured.
+    :param rendered: devices whose base config is changed; 0 for none.
+    :param devices: and ``plugins`` of the crowded house; 0 for none.
+    """
+
+    rounds: int = 3
+    seconds: float = 1.5
+    phones: int = 300
+    clients: tuple[int, ...] = (1, 50, 500, 5000)
+    transfers: tuple[tuple[int, int], ...] = ((1, 0), (20, 0), (1, 16), (20, 16))
+    connections: tuple[int, ...] = (1, 64, 512)
+    storm_phones: int = 10_000
+    storm_seconds: float = 60.0
+    worker_rounds: int = 3
+    rendered: int = 10_000
+    devices: int = 100_000
+    plugins: int = 110
+    minutes: float = 20.0
+    peers: bool = True
+    only: str = ""
+
+
+QUICK = Sizes(rounds=2, seconds=1.0, phones=200, worker_rounds=2, minutes=11.5)
+SMOKE = Sizes(
+    rounds=1,
+    seconds=2.0,
+    phones=40,
+    clients=(50,),
+    transfers=((1, 0), (1, 16), (20, 16)),
+    connections=(64,),
+    storm_phones=120,
+    storm_seconds=5.0,
+    worker_rounds=0,
+    rendered=0,
+    devices=0,
+    plugins=0,
+    minutes=5.0,
+    peers=False,
+)
+
+
+def tftp_cases(sizes: Sizes, files: Path) -> list[tuple[Case, Load]]:
+    """Return what is measured over TFTP."""
+    seconds, big, middle = sizes.seconds, files / BIG, files / MIDDLE
+
+    def small(clients: int) -> Load:
+        return lambda target: tftp(target, clients=clients, total=400_000, seconds=seconds, phones=sizes.phones)
+
+    def large(clients: int, window: int) -> Load:
+        return lambda target: tftp(
+            target,
+            clients=clients,
+            total=100_000,
+            seconds=seconds * 1.5,
+            file=BIG,
+            verify=big,
+            blksize=1428,
+            windowsize=window,
+            phones=1,
+        )
+
+    def lossy(window: int) -> Load:
+        return lambda target: tftp(
+            target,
+            clients=50,
+            total=100,
+            seconds=LOSSY_SECONDS,
+            file=MIDDLE,
+            verify=middle,
+            blksize=1428,
+            windowsize=window,
+            loss=5,
+        )
+
+    cases = [(Case(f"TFTP small, {clients} clients", "/s"), small(clients)) for clients in sizes.clients]
+    for clients, window in sizes.transfers:
+        name = f"TFTP 20 MB, {clients} clients, {f'window {window}' if window else 'lock-step'}"
+        cases.append((Case(name, "MB/s"), large(clients, window)))
+    if sizes.peers:
+        cases.append((Case("TFTP 256 KB, 5 % loss, lock-step", "/s", rounds=1), lossy(0)))
+        cases.append((Case("TFTP 256 KB, 5 % loss, window 16", "/s", rounds=1), lossy(16)))
+    return cases
+
+
+def http_cases(sizes: Sizes) -> list[tuple[Case, Load]]:
+    """Return what is measured over HTTP."""
+    small = PATTERN % 0
+
+    def asked(connections: int, *headers: str, path: str = small) -> Load:
+        return lambda target: http(target, connections=connections, seconds=sizes.seconds, path=path, headers=headers)
+
+    cases = []
+    for connections in sizes.connections:
+        cases.append((Case(f"HTTP small, {connections} keep-alive", "/s"), asked(connections)))
+        cases.append((Case(f"HTTP small, {connections} closing", "/s"), asked(connections, "Connection: close")))
+    cases.append((Case("HTTP 20 MB, 4 connections", "MB/s"), asked(4, path=BIG)))
+    return cases
