@@ -47,11 +47,11 @@ class Rendered:
             f"them ({self.worker_seconds:.1f} s), {self.owner_seconds:.1f} s of the server itself"
         ]
         if self.base_seconds:
+            split = f"{self.base_worker_seconds:.1f} s of processor time where files are made"
             found.append(
                 f"base config of {self.devices:,} devices changed: answered in {self.answered_in * 1000:.0f} ms, "
-                f"worked off in {self.base_seconds:.0f} s, which took {self.base_worker_seconds:.1f} s of processor time where "
-                f"files are made and {self.base_owner_seconds:.1f} s of the server itself; phones meanwhile "
-                f"{_spread(self.meanwhile)} (before: {_spread(self.before)})"
+                f"worked off in {self.base_seconds:.0f} s ({split}, {self.base_owner_seconds:.1f} s of the server "
+                f"itself); phones meanwhile {_spread(self.meanwhile)} (before: {_spread(self.before)})"
             )
         return found
 
