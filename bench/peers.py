@@ -21,7 +21,7 @@ from twisted.web.server import Site
 class Quiet(Site):
     def log(self, request): pass
 app = Klein()
-files = {p.name: p.read_bytes() for p in pathlib.Path(sys.argv[1]).iterdir() if p.stat().st_size < 100000}
+files = {p.name: p.read_bytes() for p in pathlib.Path(sys.argv[1]).iterdir()}
 @app.route('/<name>')
 def give(request, name):
     return files[name]
