@@ -87,7 +87,8 @@ class World:
 
 def write(world_plugins: Path, notes: Path, plugin_id: str, version: int = 1) -> Path:
     code = f"VERSION = {version}\n" + CODE.format(notes=str(notes), name=plugin_id[-1] + ".")
-    return write_small(world_plugins, plugin_id, code, info={"version": str(version)})
+    import_name = "wazo_provd" if plugin_id == ONE else "provd"
+    return write_small(world_plugins, plugin_id, code, import_name=import_name, info={"version": str(version)})
 
 
 @pytest.fixture(scope="module")

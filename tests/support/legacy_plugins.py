@@ -254,11 +254,18 @@ import os
 """
 
 
-def write_small(root: Path, plugin_id: str, code: str, **more: Any) -> Path:
-    """Write a plugin that is one file; ``code`` is the body of its class unless it has one."""
+IMPORT_NAME = "wazo_provd"
+
+
+def write_small(root: Path, plugin_id: str, code: str, *, import_name: str | None = None, **more: Any) -> Path:
+    """Write a plugin that is one file; ``code`` is the body of its class unless it has one.
+
+    :param import_name: what it imports from, ``wazo_provd`` or ``provd``.
+    """
     if "class " not in code:
         code = f"class Small(StandardPlugin):\n    IS_PLUGIN = True\n{indented(code)}"
-    files = {"entry.py": PRELUDE + code, **more.pop("files", {})}
+    whole = (PRELUDE + code).replace("wazo_provd", import_name or IMPORT_NAME)
+    files = {"entry.py": whole, **more.pop("files", {})}
     return write_plugin(root, plugin_id, files, **more)
 
 

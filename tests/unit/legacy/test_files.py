@@ -13,6 +13,8 @@ from provisiond.legacy.hosted import HostedLegacyPlugin
 from provisiond.legacy.mirror import Mirror
 from provisiond.legacy.templates import check_templates
 
+pytestmark = pytest.mark.usefixtures("import_name")
+
 CODE = """
 class Small(StandardPlugin):
     IS_PLUGIN = True

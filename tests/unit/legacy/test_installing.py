@@ -18,6 +18,8 @@ from provisiond.legacy.surface.operation import OperationInProgress
 from provisiond.model.operation import OperationProgress, format_progress
 from provisiond.plugins.values import LegacyFacts, ServedBy
 
+pytestmark = pytest.mark.usefixtures("import_name")
+
 OWN, PLAIN, NONE, NATIVE = "own", "plain", "none", "native"
 
 

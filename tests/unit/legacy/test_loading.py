@@ -15,6 +15,8 @@ from provisiond.legacy.names import own_modules, registered
 from provisiond.legacy.surroundings import HERE
 from provisiond.plugins.legacy_facts import check_interface
 
+pytestmark = pytest.mark.usefixtures("import_name")
+
 MODULES = [
     "", ".abstract_plugin", ".plugins", ".services", ".synchronize", ".tzinform", ".util", ".phonebook",
     ".phoned_users",

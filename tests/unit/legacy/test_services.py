@@ -18,6 +18,8 @@ from provisiond.legacy.notifying import SyncService
 from provisiond.legacy.surface import services, synchronize
 from provisiond.legacy.surroundings import HERE
 
+pytestmark = pytest.mark.usefixtures("import_name")
+
 CONFIGURABLE = """
 from wazo_provd.services import JsonConfigPersister, PersistentConfigureServiceDecorator, InvalidParameterError
 class Service:
