@@ -54,6 +54,7 @@ from provisiond.provisioning.threads import ThreadRunner
 from provisiond.settings import AuthSettings, Settings
 from provisiond.sip.digest import Credentials
 from provisiond.store.configs import ConfigStore
+from provisiond.store.contents import Contents
 from provisiond.store.database import Database
 from provisiond.store.devices import DeviceStore
 from provisiond.store.facts import FactStore, ParameterStore, TenantStore
@@ -83,6 +84,7 @@ def stores(database: Database) -> Stores:
         operations=OperationStore(database),
         facts=FactStore(database),
         feed=feed,
+        contents=Contents(database),
     )
 
 
@@ -350,6 +352,7 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
             notifier=reaching,
             background_limit=max(1, settings.plugins.workers - 1),
             parameter_defaults=parameter_defaults(settings),
+            firmware_root=registry.firmware_root,
             keys_in_urls=settings.general.provisioning_key_in_urls,
             auth_service=_auth_service(settings.rest_api.auth, reactor),
             auth_seconds=settings.rest_api.auth.cache_seconds,

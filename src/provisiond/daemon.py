@@ -38,6 +38,7 @@ from provisiond.provisioning.threads import ThreadRunner
 from provisiond.reloading import Reloading
 from provisiond.rest.application import api_site, extension_site
 from provisiond.rest.site import ApiSite
+from provisiond.restarting import begin_anew, take_up
 from provisiond.settings import Settings, load_settings
 from provisiond.store.database import open_database
 from provisiond.tftp.service import TftpService
@@ -46,6 +47,7 @@ from provisiond.watching import Sockets, Watching
 log = Logger()
 TRANSFER_SECONDS = 5.0
 BACKLOG = 4_096
+ANEW_SECONDS = 1.0
 
 
 def with_backlog(endpoint: str) -> str:
@@ -78,6 +80,7 @@ class Daemon:
         self._watching: Watching | None = None
         self._figures: dict[object, Figures] = {}
         self._apis: list[ApiSite] = []
+        self.begins_anew = False
         self.certificates: list[ServerCertificate] = []
 
     async def start(self) -> None:
@@ -93,6 +96,7 @@ class Daemon:
         self._take_lock()
         self._reactor.suggestThreadPoolSize(16)
         self._database = open_database(settings.database_url, self._reactor.callFromThread)
+        take_up(settings.general.state_dir, self._database)
         parts = self._parts = compose(settings, self._reactor, self._database)
         self._tftp = tftp_service(
             settings,
@@ -102,6 +106,7 @@ class Daemon:
             transfers=allowed_transfers(settings.tftp.max_transfers, settings.http.max_connections),
             refused=lambda reason: parts.metrics.tftp_refused.labels(reason).inc(),
         )
+        parts.house.backups.on_restored(self._begin_anew)
         self._tftp.bind(shared=settings.general.processes > 1)
         await parts.start()
         self._watching = Watching(parts, self._database, self._reactor)
@@ -109,6 +114,10 @@ class Daemon:
         self._watching.start(
             Sockets(self._ports, self._tftp, self._phones, self._fronts, self.certificates, self._figures)
         )
+
+    def _begin_anew(self) -> None:
+        """Stop in order when who asked for it has read that it succeeded, to be begun again."""
+        self.begins_anew = bool(self._reactor.callLater(ANEW_SECONDS, self._reactor.stop))
 
     async def _listen(self, parts: Parts) -> None:
         settings = self._settings
@@ -297,6 +306,8 @@ class Process:
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self._hangup))
         self._reactor.addSystemEventTrigger("before", "shutdown", self._stop)
         self._reactor.run()
+        if self._daemon.begins_anew and self.status == 0:
+            begin_anew()
         return self.status
 
     def _start(self) -> None:

@@ -339,6 +339,36 @@ class MemoryOperations:
         return [row for _, row in sorted(self.rows.items(), reverse=True)]
 
 
+class MemoryContents:
+    """What a database holds, as far as backups ask for it.
+
+    :ivar refuses: why the database would refuse what is staged.
+    """
+
+    def __init__(self) -> None:
+        self.last: dict[str, Any] | None = None
+        self.staged: list[Path] = []
+        self.refuses: Exception | None = None
+
+    async def write(self, directory: Path) -> dict[str, int]:
+        master = "00000000-0000-4000-8000-000000000001"
+        rows = {
+            "fact": {"name": "master_tenant", "value": master},
+            "tenant": {"uuid": master, "parent_uuid": None, "name": "master"},
+        }
+        for name, row in rows.items():
+            (directory / f"{name}.jsonl").write_text(json.dumps(row) + "\n")
+        return dict.fromkeys(rows, 1)
+
+    async def rehearse(self, staged: Path) -> None:
+        self.staged.append(staged)
+        if self.refuses is not None:
+            raise self.refuses
+
+    async def restored(self) -> dict[str, Any] | None:
+        return self.last
+
+
 class MemoryFacts:
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
@@ -591,6 +621,7 @@ class World:
         self.tokens = MemoryTokens()
         self.operations = MemoryOperations()
         self.facts = MemoryFacts()
+        self.contents = MemoryContents()
         self.host = FakeHost()
         self.host.add(PLUGIN)
         self.archives = FakeArchives(self.host)
@@ -623,6 +654,7 @@ class World:
             operations=self.operations,
             facts=self.facts,
             feed=self.feed,
+            contents=self.contents,
         )
 
     def start(self) -> House:

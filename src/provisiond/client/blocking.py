@@ -65,7 +65,7 @@ class HttpTransport:
     @contextmanager
     def open(self, request: Request) -> Iterator[tuple[Answer, Iterator[bytes]]]:
         """Return the answer without its body, and the body in pieces; on a connection of its own."""
-        connection = self._connection(max(self._timeout, STREAM_TIMEOUT))
+        connection = self._connection(max(self._timeout, STREAM_TIMEOUT, request.patience))
         try:
             with self._told():
                 response = self._exchanged(connection, request)

@@ -155,7 +155,7 @@ class TreqTransport:
     async def open(self, request: Request) -> tuple[Answer, AsyncIterator[bytes]]:
         """Return the answer without its body, and the body in pieces."""
         response = await self._answered(request)
-        return _answer(response, b""), self._body(response, max(self._timeout, STREAM_TIMEOUT))
+        return _answer(response, b""), self._body(response, max(self._timeout, STREAM_TIMEOUT, request.patience))
 
     async def pause(self, seconds: float) -> None:
         """Wait."""

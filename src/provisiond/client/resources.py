@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from provisiond.client.access import Tenants, Tokens
+from provisiond.client.backups import Backups
 from provisiond.client.configs import Configs
 from provisiond.client.devices import Devices
 from provisiond.client.events import Events
@@ -36,6 +37,7 @@ class Resources(Resource[Way]):
         self.tenants: Tenants[Way] = Tenants(face)
         self.events: Events[Way] = Events(face)
         self.inspection: Inspection[Way] = Inspection(face)
+        self.backups: Backups[Way] = Backups(face)
         self.host: HostPackages[Way] = HostPackages(face)
         self.extensions: Extensions[Way] = Extensions(face)
 

@@ -83,20 +83,20 @@ class PluginTrees:
 
     def place(self, plugin_id: str, tree: Path) -> None:
         """Make a new tree the installed one of a plugin that is not installed."""
-        _sync(tree)
+        sync_tree(tree)
         tree.rename(self.installed(plugin_id))
         tree.parent.rmdir()
-        _sync_directory(self._plugins)
+        sync_directory(self._plugins)
 
     def swap(self, plugin_id: str, tree: Path) -> None:
         """Make a new tree the installed one; the old one stays until :meth:`confirm` or :meth:`roll_back`."""
-        _sync(tree)
+        sync_tree(tree)
         old = self._work / "old" / plugin_id
         old.parent.mkdir(parents=True, exist_ok=True)
         self.installed(plugin_id).rename(old)
         tree.rename(self.installed(plugin_id))
         tree.parent.rmdir()
-        _sync_directory(self._plugins)
+        sync_directory(self._plugins)
 
     def confirm(self, plugin_id: str) -> None:
         """Forget the old tree of a swapped plugin."""
@@ -114,7 +114,7 @@ class PluginTrees:
             remove_tree(aside)
         else:
             old.rename(self.installed(plugin_id))
-        _sync_directory(self._plugins)
+        sync_directory(self._plugins)
 
     def uninstall(self, plugin_id: str) -> None:
         """Remove a plugin; its templates and downloaded firmware stay in the trash for two weeks.
@@ -125,7 +125,7 @@ class PluginTrees:
             self._trash.mkdir(exist_ok=True)
             trashed = self._trash / f"{int(self._now())}-{uuid.uuid4().hex[:8]}-{plugin_id}"
             self.installed(plugin_id).rename(trashed)
-            _sync_directory(self._plugins)
+            sync_directory(self._plugins)
             _strip(trashed)
             self.purge()
         except OSError as error:
@@ -162,7 +162,7 @@ class PluginTrees:
     def _forget(self, tree: Path) -> None:
         aside = self._aside()
         tree.rename(aside)
-        _sync_directory(tree.parent)
+        sync_directory(tree.parent)
         remove_tree(aside)
 
     def _aside(self) -> Path:
@@ -173,6 +173,12 @@ class PluginTrees:
 
 def _entries(directory: Path) -> list[Path]:
     return sorted(directory.iterdir()) if directory.is_dir() else []
+
+
+def carry_missing(source: Path, target: Path) -> None:
+    """Give a file or tree what it lacks of another; files are linked, not copied. Blocks."""
+    if os.path.lexists(source):
+        _carry(source, target, wins=False)
 
 
 def _carry(source: Path, target: Path, *, wins: bool) -> None:
@@ -215,18 +221,19 @@ def _strip(trashed: Path) -> None:
         remove_tree(trashed)
 
 
-def _sync(tree: Path) -> None:
-    """Write a tree to the disk before it gets its name."""
+def sync_tree(tree: Path) -> None:
+    """Write a tree to the disk before it gets its name. Blocks."""
     for directory, _, files in os.walk(tree):
         for name in files:
             path = Path(directory, name)
             if not path.is_symlink() and path.stat().st_nlink == 1:
                 with path.open("rb") as stream:
                     os.fsync(stream.fileno())
-        _sync_directory(Path(directory))
+        sync_directory(Path(directory))
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """Write to the disk which names a directory holds. Blocks."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

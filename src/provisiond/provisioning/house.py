@@ -11,6 +11,7 @@ from attrs import frozen
 from provisiond.errors import StartProblem
 from provisiond.identification.extract import Identifier
 from provisiond.plugins.problems import Problem
+from provisiond.provisioning.backups import BackupRules, Backups, StoredContents
 from provisiond.provisioning.bulk import Bulk
 from provisiond.provisioning.changes import Changes
 from provisiond.provisioning.config_tree import ConfigTree
@@ -51,6 +52,7 @@ from provisiond.provisioning.ports import (
     Threads,
 )
 from provisiond.provisioning.profiles import Profiles
+from provisiond.provisioning.received import ReceivedFiles
 from provisiond.provisioning.recognition import Recognition
 from provisiond.provisioning.rendered_files import DEFAULT_LIMIT, RenderedFiles
 from provisiond.provisioning.rendering import Rendering
@@ -78,6 +80,7 @@ class Stores:
     operations: StoredOperations
     facts: StoredFacts
     feed: Feed
+    contents: StoredContents
 
 
 @frozen(kw_only=True)
@@ -98,6 +101,7 @@ class Surroundings:
     :param foreign: sees phones as existing plugins see them, or None.
     :param conflicts_by_text: True to compare ids of equally fitting plugins as texts.
     :param takes_anyone: True to create a device also for a request that tells nothing but its address.
+    :param firmware_root: plugin id -> the directory that its firmware packages are placed in.
     :param file_inspection: looks at the files that those are made from, or None.
     :param host_side: makes what concerns the host of plugins, operations, events and tenants, or None.
     """
@@ -125,6 +129,7 @@ class Surroundings:
     foreign: ForeignEyes | None = None
     conflicts_by_text: bool = False
     takes_anyone: bool = False
+    firmware_root: Callable[[str], Path] = Path
 
 
 class House:
@@ -149,6 +154,17 @@ class House:
         service = around.auth_service
         self.outside = OutsideTokens(service, self.tenants, clock, around.auth_seconds) if service else None
         self.operations = Operations(stores.operations, clock, self.events)
+        self.received = ReceivedFiles(around.state_dir / "received", threads, clock)
+        self.backups = Backups(
+            contents=stores.contents,
+            received=self.received,
+            operations=self.operations,
+            rules=BackupRules(
+                state_dir=around.state_dir, root_of=around.firmware_root, master_tenant=around.master_tenant
+            ),
+            threads=threads,
+            clock=clock,
+        )
         self.tree = ConfigTree(stores.configs)
         self.flattening = Flattening(self.tree, around.base, self.parameters.key_of if around.keys_in_urls else None)
         self.sightings = Sightings(self.directory, stores.devices, clock)

@@ -7,7 +7,9 @@ from typing import Any
 from provisiond.metrics import Metrics
 from provisiond.provisioning.host_side import HostSide
 from provisiond.provisioning.house import House
+from provisiond.provisioning.received import PIECE
 from provisiond.rest.api_description import DescriptionResources
+from provisiond.rest.backups import PIECES, BackupResources
 from provisiond.rest.bulk import BulkResources
 from provisiond.rest.configs import ConfigResources
 from provisiond.rest.devices import DeviceResources
@@ -57,6 +59,7 @@ def routed(house: House, journal: Journal, metrics: Metrics, clock: Any) -> Rout
         router.add(HostPackageResources(house.host_side.packages))
         router.add(extension_resources(house.host_side))
     router.add(DescriptionResources(lambda: router.routes, house.threads))
+    router.add(BackupResources(house.backups, house.received, house.threads))
     router.add(OperationListResource(house.operations))
     for path in PATHS:
         for each, endpoint in OperationResource(house.operations, path).routes():
@@ -66,9 +69,9 @@ def routed(house: House, journal: Journal, metrics: Metrics, clock: Any) -> Rout
 
 def api_site(house: House, journal: Journal, metrics: Metrics, reactor: Any, *, max_body: int) -> ApiSite:
     """Return the site that serves the API."""
-    uploads = dict[bytes, int]()
+    uploads = dict.fromkeys(PIECES, PIECE)
     if house.host_side is not None:
-        uploads = dict.fromkeys((*UPLOADS, *FILE_UPLOADS), house.host_side.packages.rules.max_upload)
+        uploads |= dict.fromkeys((*UPLOADS, *FILE_UPLOADS), house.host_side.packages.rules.max_upload)
     return ApiSite(Front(routed(house, journal, metrics, reactor)), reactor, max_body=max_body, uploads=uploads)
 
 

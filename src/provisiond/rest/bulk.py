@@ -91,7 +91,7 @@ class BulkResources:
         if form == LINES:
             chunks = self._bulk.device_lines(query, call.scope, recurse=recurse)
         else:
-            chunks = await self._bulk.device_table(query, call.scope, recurse=recurse, excel=_flag(call, "excel"))
+            chunks = await self._bulk.device_table(query, call.scope, recurse=recurse, excel=flag(call, "excel"))
         return _exported(form, "devices", chunks)
 
     @route(
@@ -112,7 +112,7 @@ class BulkResources:
         if form == LINES:
             chunks = self._bulk.config_lines(query)
         else:
-            chunks = await self._bulk.config_table(query, excel=_flag(call, "excel"))
+            chunks = await self._bulk.config_table(query, excel=flag(call, "excel"))
         return _exported(form, "configs", chunks)
 
 
@@ -122,14 +122,18 @@ def _import(call: Call) -> Import:
     if mode not in MODES:
         raise InvalidInput(f"mode: there are {', '.join(MODES)}")
     form = TABLE if body.media_type == CSV else LINES
-    return Import(content=body.content, form=form, mode=mode, dry_run=_flag(call, "dry_run"))
+    return Import(content=body.content, form=form, mode=mode, dry_run=flag(call, "dry_run"))
 
 
 def _imported(done: Imported, wanted: Import) -> Answer:
     return Answer(document={**asdict(done), "dry_run": wanted.dry_run})
 
 
-def _flag(call: Call, name: str) -> bool:
+def flag(call: Call, name: str) -> bool:
+    """Return a query argument that is true or false; false when it is missing.
+
+    :raises InvalidInput: when it is anything else.
+    """
     text = call.query.get(name, "").lower()
     if text not in ("", "0", "1", "false", "true"):
         raise InvalidInput(f"{name} must be true or false")

@@ -20,6 +20,7 @@ PATHS = (
     "/pg_mgr/install/downgrade",
     "/pg_mgr/install/update",
     "/dev_mgr/synchronize",
+    "/restore",
     "/dev_mgr/synchronize_many",
     "/pg_mgr/plugins/<plugin>/install/install",
     "/pg_mgr/plugins/<plugin>/install/upgrade",

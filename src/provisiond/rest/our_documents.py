@@ -252,6 +252,18 @@ class OperationList(Document):
     operations: list[OperationRow]
 
 
+class ReceivedSize(Document):
+    """How much of an upload has come."""
+
+    size: int = Field(description="Bytes; where the next piece begins.")
+
+
+class LastRestore(Document):
+    """Which backup the present state came from."""
+
+    restored: dict[str, Any] | None
+
+
 class SynchronizationSteps(Document):
     """How far a device's last synchronization got."""
 

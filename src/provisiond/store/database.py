@@ -156,7 +156,11 @@ def _prepare_sqlite(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN")
 
 
-def _engine(url: str) -> Engine:
+def new_engine(url: str) -> Engine:
+    """Return what opens connections to the database at an URL.
+
+    :raises StoreProblem: when the URL is not one of a database that is supported here.
+    """
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() == "postgresql" and parsed.get_driver_name() != "psycopg":
@@ -173,7 +177,8 @@ def _engine(url: str) -> Engine:
     return engine
 
 
-def _alembic(connection: Connection | None = None) -> AlembicConfig:
+def alembic_settings(connection: Connection | None = None) -> AlembicConfig:
+    """Return where the migrations are, and on which connection they run."""
     settings = AlembicConfig()
     settings.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     settings.attributes["connection"] = connection
@@ -181,7 +186,7 @@ def _alembic(connection: Connection | None = None) -> AlembicConfig:
 
 
 def _migrate(connection: Connection) -> None:
-    settings = _alembic(connection)
+    settings = alembic_settings(connection)
     scripts = ScriptDirectory.from_config(settings)
     current = MigrationContext.configure(connection).get_current_revision()
     if current is not None:
@@ -222,7 +227,7 @@ def open_database(url: str, call_back: CallsBack | None = None) -> Database:
     :param call_back: the reactor's ``callFromThread``; None runs everything in the calling thread.
     :raises StoreProblem: when it cannot be opened or written, is damaged, or was made by a newer version.
     """
-    engine = _engine(url)
+    engine = new_engine(url)
     database = Database(engine, call_back)
     try:
         database.now(_migrate)

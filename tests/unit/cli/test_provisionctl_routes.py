@@ -84,6 +84,8 @@ export configs
 import devices -
 import configs -
 events
+backup F
+restore --yes F
 """
 
 # The same before a host with extensions; F stands for a file.
@@ -160,7 +162,7 @@ def test_every_route_has_a_command_or_a_stated_reason(
     world.archives.entries["other-2.0"] = [FakeEntry("1.0"), FakeEntry("0.9")]
     for line in TYPED.strip().splitlines():
         stdin = '{"parent_ids": [], "raw_config": {}}' if "import configs" in line else '{"mac": null}'
-        result = admin.types(*line.split(), stdin=stdin)
+        result = admin.types(*line.replace(" F", f" {tmp_path / 'file'}").split(), stdin=stdin)
         assert result.exception is None or isinstance(result.exception, SystemExit), line
     for resource, begin in (("update", ["plugin", "update"]), ("install", ["firmware", "install", PLUGIN, "french"])):
         address = admin.told(*begin, "--no-wait").strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import pytest
 from attrs import define, field, frozen
 
 from provisiond.client import Client, Config, Device, Event, Imported, NewToken, Operation, Parameter
+from provisiond.client.backups import PIECE
 from provisiond.client.concurrent import AsyncClient
 from provisiond.client.devices import Lease
 from provisiond.client.errors import ClientError
@@ -633,6 +635,19 @@ CASES = [
         told({"operations": [{"href": "/provd/pg_mgr/install/install/7", "status": "waiting"}]}),
         [WORK],
     ),
+    Case("backups.make", lambda c: c.backups.make(firmware=True), "GET /backup?firmware=true", told(b"TGZ"), [b"TGZ"]),
+    Case("backups.sent", lambda c: c.backups.sent("u"), "GET /uploads/u", told({"size": 3}), 3),
+    Case("backups.forget", lambda c: c.backups.forget("u"), "DELETE /uploads/u", NONE),
+    Case("backups.send", lambda c: c.backups.send(io.BytesIO()), "POST /uploads", told({"id": "u"}, 201), "u", {}),
+    Case(
+        "backups.restore",
+        lambda c: c.backups.restore("u", dry_run=True),
+        "POST /restore",
+        working("/restore"),
+        Operation(path="/restore/7"),
+        {"upload": "u", "dry_run": True},
+    ),
+    Case("backups.restored", lambda c: c.backups.restored(), "GET /restore", told({"restored": None})),
     Case("host.node", lambda c: c.host.node(), "GET /host", enveloped("host", {"id": "n"}), "n"),
     Case("host.about", lambda c: c.host.about("n"), "GET /host/n", enveloped("host", {"id": "n"}), {"id": "n"}),
     Case("host.mode", lambda c: c.host.mode(), "GET /package/get-mode", enveloped("mode", "normal"), "normal"),
@@ -775,6 +790,19 @@ def test_a_call_raises_what_the_server_refuses(way: Callable[..., Any], name: st
     with pytest.raises(ClientError, match="there is none") as raised:
         way(script, BY_NAME[name].call)
     assert (raised.value.code, raised.value.status) == ("not-found", 404)
+
+
+@WAYS
+def test_a_file_is_sent_in_pieces(way: Callable[..., Any]) -> None:
+    told_of: list[int] = []
+    script = Script([told({"id": "u"}, 201), told({"size": 1}), told({"size": 2})])
+    content = b"x" * (PIECE + 1)
+    assert way(script, lambda client: client.backups.send(io.BytesIO(content), told_of.append)) == "u"
+    assert [(each.method, each.target) for each in script.requests[1:]] == [
+        ("PUT", "/uploads/u?offset=0"),
+        ("PUT", f"/uploads/u?offset={PIECE}"),
+    ]
+    assert told_of == [PIECE, PIECE + 1]
 
 
 def calls_of(client: Resource[Any]) -> Iterator[str]:

@@ -132,6 +132,12 @@ def _board(session: Session) -> Iterator[Board]:
     if not session.has_error_terminal:
         yield _Silent()
         return
+    with bars() as shown:
+        yield _Bars(shown)
+
+
+def bars() -> Any:
+    """Return a context manager of bars with bytes and rate, on standard error."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
 
@@ -142,8 +148,7 @@ def _board(session: Session) -> Iterator[Board]:
         DownloadColumn(),
         TransferSpeedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        yield _Bars(bars)
+    return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
 def begun(name: str, begin: Callable[[], Operation]) -> Work:

@@ -27,6 +27,7 @@ from provisiond.client.transports import TIMEOUT
 
 PLACE: Final = "provisiond.cli.provisionctl.commands"
 NOUNS: Final[Mapping[str, str]] = {
+    "backup": "backup",
     "completion": "server",
     "config": "config",
     "device": "device",
@@ -42,6 +43,7 @@ NOUNS: Final[Mapping[str, str]] = {
     "param": "param",
     "plugin": "plugin",
     "repo": "repo",
+    "restore": "backup",
     "shell": "shell",
     "status": "server",
     "tenant": "tenant",

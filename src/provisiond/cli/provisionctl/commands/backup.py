@@ -1,0 +1,141 @@
+"""``provisionctl backup`` and ``restore``: everything that the server keeps, in one file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Final
+
+import click
+
+from provisiond.cli.provisionctl.failures import FAILED, USAGE, Failure
+from provisiond.cli.provisionctl.following import Work, bars, follow
+from provisiond.cli.provisionctl.many import confirm
+from provisiond.cli.provisionctl.session import Session, pass_session
+from provisiond.client.blocking import Client
+from provisiond.client.errors import NotFound, OperationFailed, Unauthorized, Unavailable, Unreachable
+from provisiond.client.values import Operation
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+PAUSE: Final = 0.5
+LONGEST: Final = 600.0
+
+
+@click.command()
+@click.argument("file", type=FILE)
+@click.option("--firmware", is_flag=True, help="Put installed firmware in too; it can be many gigabytes.")
+@pass_session
+def backup(session: Session, file: Path, firmware: bool) -> None:
+    """Write a backup of everything that the server keeps to FILE, while it goes on serving.
+
+    Devices, configs, parameters, keys, tenants, tokens, plugins with their templates. It holds every password: FILE can
+    be read by you alone.
+
+    \b
+    provisionctl backup provisiond-$(date +%F).tar.gz
+    """
+    partial = file.with_name(f".{file.name}.part")
+    try:
+        with _new_file(partial) as target, shown_bytes(session, file.name) as show:
+            size = 0
+            for piece in session.client.backups.make(firmware=firmware):
+                target.write(piece)
+                size += len(piece)
+                show(size, None)
+            target.flush()
+            os.fsync(target.fileno())
+        partial.replace(file)
+    except OSError as error:
+        raise Failure(f"{file} cannot be written: {error.strerror}") from None
+    finally:
+        partial.unlink(missing_ok=True)
+    click.echo(f"wrote {file}, {size:,} bytes")
+
+
+def _new_file(path: Path) -> IO[bytes]:
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+
+
+@click.command()
+@click.argument("file", type=FILE)
+@click.option("--dry-run", is_flag=True, help="Only check whether it could be restored.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_session
+def restore(session: Session, file: Path, dry_run: bool, yes: bool) -> None:
+    """Replace everything that the server keeps by the backup in FILE.
+
+    All of FILE is checked before anything changes. Then the server begins anew; phones are without it for some
+    seconds. From then on the tokens of the backup count, and no others.
+
+    \b
+    provisionctl restore --dry-run provisiond-2026-11-21.tar.gz
+    provisionctl restore provisiond-2026-11-21.tar.gz
+    """
+    if not dry_run:
+        confirm("replace everything that the server keeps by", [file.name], yes)
+    before = None if dry_run else session.client.backups.restored()
+    upload = sent(session, file)
+    operation = session.client.backups.restore(upload, dry_run=dry_run)
+    if dry_run:
+        follow(session, [Work(f"{file.name}: check", operation)])
+        return
+    click.echo(_back(session, operation, before), err=True)
+    click.echo(f"{file.name}: restored")
+
+
+def sent(session: Session, file: Path) -> str:
+    """Send a file and return the id of the upload.
+
+    :raises Failure: when it cannot be read.
+    """
+    try:
+        with file.open("rb") as stream, shown_bytes(session, file.name) as show:
+            size = os.fstat(stream.fileno()).st_size
+            return session.client.backups.send(stream, lambda done: show(done, size))
+    except OSError as error:
+        raise Failure(f"{file} cannot be read: {error.strerror}", USAGE) from None
+
+
+def _back(session: Session, operation: Operation, before: dict[str, Any] | None) -> str:
+    """Wait until the server has begun anew, and return what there is to say about it.
+
+    :raises Failure: when the backup is refused, or the server does not come back.
+    """
+    waited = 0.0
+    while waited < LONGEST:
+        try:
+            client = session.new_client()
+            _check(client, operation)
+            if client.backups.restored() != before:
+                return "the server runs with the state of the backup"
+        except OperationFailed as error:
+            raise Failure(error.sentence, FAILED) from None
+        except Unauthorized:
+            return "the server runs with the state of the backup, and with its tokens: this one is none of them"
+        except (Unreachable, Unavailable):
+            pass
+        session.pause(PAUSE)
+        waited += PAUSE
+    raise Failure("the server has not come back; look at its log")
+
+
+def _check(client: Client, operation: Operation) -> None:
+    try:
+        now = client.operations.get(operation)
+    except NotFound:
+        return
+    if now.error is not None:
+        raise OperationFailed(now.error)
+
+
+@contextmanager
+def shown_bytes(session: Session, name: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Show a bar with bytes and rate on a terminal; yields what is told how many bytes are done, and of how many."""
+    if not session.has_error_terminal:
+        yield lambda done, size: None
+        return
+    with bars() as shown:
+        task = shown.add_task(name, total=None)
+        yield lambda done, size: shown.update(task, completed=done, total=size)
