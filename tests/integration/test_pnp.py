@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +12,12 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from bench.server import free_port
+from bench.server import ROOT, free_port
+from bench.sip_flood import flood
 from tests.support.servers import Running, build_repository, prepared
 from tests.support.sipp import SCENARIOS
+
+from provisiond.pnp.service import PnpProblem, PnpService
 
 GROUP = "224.0.1.75"
 ADDRESS = "127.0.3.8"
@@ -78,6 +82,27 @@ def test_a_flood_of_nonsense_changes_nothing(house: Running, port: int, tmp_path
             sender.sendto(b"SUBSCRIBE sip:x SIP/2.0\r\nVia: " + bytes([number % 256]) * 40 + b"\r\n\r\n", (GROUP, port))
     assert house.rest.get("/status")
     assert asked(port, tmp_path).returncode == 0
+
+
+def test_a_flood_of_phones_is_bounded_and_ends_with_itself(house: Running, port: int, tmp_path: Path) -> None:
+    cost = flood(house.server, house.rest, tmp_path, port, count=4_000, rate=2_000)
+    assert len(cost.answers_ms) >= 3, "the API was not asked meanwhile"
+    assert cost.mebibytes_after - cost.mebibytes_before < 100
+    assert cost.devices < 2_000
+    # What was sent is not worked off afterwards: what is at work now is done, and a phone that asks is answered.
+    assert asked(port, tmp_path).returncode == 0
+    assert "Traceback" not in house.server.log_text()
+
+
+def test_an_ipv6_group() -> None:
+    words = ["unshare", "--net", sys.executable, "-m", "tests.support.ipv6_pnp"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=90, check=False)
+    assert done.stdout == "SIP/2.0 200 OK\nhttp://link-local/\n", done.stderr
+
+
+def test_an_interface_that_is_not_there_is_one_sentence() -> None:
+    with pytest.raises(PnpProblem, match="cannot listen for SIP plug-and-play on port 5060"):
+        PnpService(None, None, groups=["ff02::1:75%nowhere"]).start()  # type: ignore[arg-type]
 
 
 def test_a_busy_port_is_one_sentence(tmp_path: Path) -> None:

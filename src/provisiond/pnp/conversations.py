@@ -22,6 +22,11 @@ EVENT: Final = "ua-profile"
 Peer = tuple[str, int]
 
 
+def bare(peer: Peer) -> str:
+    """Return a peer's address without the network that a link-local one has behind it."""
+    return peer[0].partition("%")[0]
+
+
 @frozen
 class Datagram:
     """Something to send."""
@@ -108,6 +113,10 @@ class Conversations:
         self._kept[key] = _Conversation(now, message, reply_to, tag=self._random())
         return [], Subscription(key=key, request=message, peer=peer)
 
+    def forget(self, key: str) -> None:
+        """Take a subscription for never heard, so that the phone's next try begins anew."""
+        self._kept.pop(key, None)
+
     def told(self, key: str, url: str | None, now: float) -> list[Datagram]:
         """Return the 200 and the NOTIFY that tell a phone where its profile is.
 
@@ -164,7 +173,7 @@ class Conversations:
         via = response.first("via") or ""
         for kept in self._kept.values():
             if kept.transaction is not None and kept.branch and f"branch={kept.branch}" in via:
-                if kept.notify_to is not None and kept.notify_to[0] == peer[0]:
+                if kept.notify_to is not None and bare(kept.notify_to) == bare(peer):
                     kept.transaction.response(response.status)
                 return
 
@@ -204,7 +213,8 @@ def _notify_address(request: SipRequest, reply_to: Peer) -> Peer:
         uri = parse_uri(_target(request))
     except MalformedSip:
         return reply_to
-    return (uri.host, uri.port or 5060) if uri.host == reply_to[0] else reply_to
+    # A link-local address has the network that it was heard on behind it; the phone does not say that.
+    return (reply_to[0], uri.port or 5060) if uri.host == bare(reply_to) else reply_to
 
 
 def _target(request: SipRequest) -> str:

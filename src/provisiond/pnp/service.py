@@ -15,12 +15,14 @@ from twisted.logger import Logger
 
 from provisiond.errors import ProvisiondError
 from provisiond.identification.values import PhoneRequest, Protocol
-from provisiond.pnp.conversations import Conversations, Datagram, Peer, Subscription
+from provisiond.pnp.conversations import Conversations, Datagram, Peer, Subscription, bare
 from provisiond.sip.messages import MalformedSip, SipRequest, parse_datagram
 
 log = Logger()
 IPV4_GROUP: Final = "224.0.1.75"
 MAX_PER_SECOND: Final = 200
+# Each may mean a new device with its files: more at a time would keep everybody else waiting. Phones ask again.
+MAX_AT_ONCE: Final = 50
 Locate = Callable[[PhoneRequest], Awaitable[str | None]]
 
 
@@ -34,7 +36,9 @@ def phone_request(request: SipRequest, peer: Peer) -> PhoneRequest:
     """Return a SUBSCRIBE as what it tells about the phone."""
     headers = dict(reversed(request.headers))
     headers["event"] = request.first("event") or ""
-    return PhoneRequest(protocol=Protocol.PNP, method=request.method, path=request.uri, headers=headers, peer=peer[0])
+    return PhoneRequest(
+        protocol=Protocol.PNP, method=request.method, path=request.uri, headers=headers, peer=bare(peer)
+    )
 
 
 class PnpService:
@@ -42,7 +46,7 @@ class PnpService:
 
     :param reactor: UDP and time.
     :param locate: returns the address of a phone's profile, or None when it shall not be answered.
-    :param groups: multicast addresses, IPv4 or IPv6.
+    :param groups: multicast addresses, IPv4 or IPv6; an IPv6 one may name its interface, as in ``ff02::75%eth0``.
     :param port: of the group, usually 5060.
     :param interface: address of the interface that joins IPv4 groups; None leaves it to the kernel.
     :param allow: networks whose phones are answered; empty means all.
@@ -69,6 +73,8 @@ class PnpService:
         self._senders: dict[int, Any] = {}
         self._call: Any = None
         self._second, self._this_second = 0, 0
+        self._at_once = 0
+        self._stopped = False
         self.ignored = 0
 
     def start(self) -> None:
@@ -86,7 +92,8 @@ class PnpService:
         log.info("answers SIP plug-and-play on {groups}", groups=", ".join(self._groups))
 
     def stop(self) -> None:
-        """Leave the groups."""
+        """Leave the groups; who is being looked up gets no answer any more."""
+        self._stopped = True
         if self._call is not None and self._call.active():
             self._call.cancel()
         for port in (*self._ports, *self._senders.values()):
@@ -95,8 +102,9 @@ class PnpService:
 
     def _listen(self, group: str) -> None:
         family = socket.AF_INET6 if ":" in group else socket.AF_INET
+        receiver = _Receiver(self._received, group.partition("%")[2])
         with _group_socket(family, group, self._port, self._interface) as listener:
-            self._ports.append(self._reactor.adoptDatagramPort(listener.fileno(), family, _Receiver(self._received)))
+            self._ports.append(self._reactor.adoptDatagramPort(listener.fileno(), family, receiver))
         if family not in self._senders:
             anywhere = "::" if family == socket.AF_INET6 else self._interface or ""
             self._senders[family] = self._reactor.listenUDP(0, _Receiver(self._received), interface=anywhere)
@@ -104,9 +112,9 @@ class PnpService:
     def _contact(self, peer: str) -> Peer:
         family = socket.AF_INET6 if ":" in peer else socket.AF_INET
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((peer, 9))
-            host: str = probe.getsockname()[0]
-        return host, self._senders[family].getHost().port
+            probe.connect(_place((peer, 9)))
+            local: Peer = probe.getsockname()[:2]
+        return bare(local), self._senders[family].getHost().port
 
     def _received(self, data: bytes, peer: Peer) -> None:
         if not self._taken(peer):
@@ -120,21 +128,34 @@ class PnpService:
         sent, subscription = self._conversations.received(message, peer, self._reactor.seconds())
         self._send(sent)
         if subscription is not None:
-            Deferred.fromCoroutine(self._answer(subscription)).addErrback(
-                lambda failure: log.failure("a phone could not be answered", failure)
-            )
+            self._begin(subscription)
+
+    def _begin(self, subscription: Subscription) -> None:
+        if self._at_once >= MAX_AT_ONCE:
+            self.ignored += 1
+            self._conversations.forget(subscription.key)
+            return
+        self._at_once += 1
+        answering = Deferred.fromCoroutine(self._answer(subscription))
+        answering.addErrback(lambda failure: log.failure("a phone could not be answered", failure))
+        answering.addBoth(lambda _: self._ended())
+
+    def _ended(self) -> None:
+        self._at_once -= 1
 
     def _taken(self, peer: Peer) -> bool:
+        if self._allow and not any(ip_address(bare(peer)) in network for network in self._allow):
+            return False
         second = int(self._reactor.seconds())
         if second != self._second:
             self._second, self._this_second = second, 0
         self._this_second += 1
-        if self._this_second > MAX_PER_SECOND:
-            return False
-        return not self._allow or any(ip_address(peer[0]) in network for network in self._allow)
+        return self._this_second <= MAX_PER_SECOND
 
     async def _answer(self, subscription: Subscription) -> None:
         url = await self._locate(phone_request(subscription.request, subscription.peer))
+        if self._stopped:
+            return
         try:
             self._send(self._conversations.told(subscription.key, url, self._reactor.seconds()))
         except MalformedSip as problem:
@@ -147,7 +168,7 @@ class PnpService:
     def _send(self, datagrams: Sequence[Datagram]) -> None:
         for each in datagrams:
             family = socket.AF_INET6 if ":" in each.peer[0] else socket.AF_INET
-            self._senders[family].write(each.data, each.peer)
+            self._senders[family].write(each.data, _place(each.peer))
 
     def _plan(self) -> None:
         if self._call is not None and self._call.active():
@@ -161,12 +182,25 @@ class PnpService:
         self._plan()
 
 
+def _place(peer: Peer) -> tuple[Any, ...]:
+    """Return where the socket module sends to; it knows the interface of a link-local address by number only."""
+    host, _, zone = peer[0].partition("%")
+    return (host, peer[1], 0, socket.if_nametoindex(zone)) if zone else peer
+
+
 class _Receiver(DatagramProtocol):
-    def __init__(self, received: Callable[[bytes, Peer], None]) -> None:
+    """Hands datagrams on.
+
+    :param zone: the interface of a group: link-local peers are answered there.
+    """
+
+    def __init__(self, received: Callable[[bytes, Peer], None], zone: str = "") -> None:
         self._received = received
+        self._zone = zone
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:  # noqa: N802
-        self._received(datagram, (addr[0].partition("%")[0], addr[1]))
+        host = f"{addr[0]}%{self._zone}" if self._zone and ip_address(addr[0]).is_link_local else addr[0]
+        self._received(datagram, (host, addr[1]))
 
 
 def _group_socket(family: int, group: str, port: int, interface: str | None) -> socket.socket:
@@ -175,10 +209,14 @@ def _group_socket(family: int, group: str, port: int, interface: str | None) -> 
     try:
         made.setblocking(False)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind((group, port))
         if family == socket.AF_INET6:
-            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, socket.inet_pton(family, group) + bytes(4))
+            address, _, zone = group.partition("%")
+            index = socket.if_nametoindex(zone) if zone else 0
+            made.bind((address, port, 0, index))
+            joined = socket.inet_pton(family, address) + struct.pack("@I", index)
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, joined)
         else:
+            made.bind((group, port))
             joined = struct.pack(
                 "4s4s", socket.inet_aton(group), socket.inet_aton(interface) if interface else bytes(4)
             )
