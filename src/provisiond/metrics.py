@@ -45,11 +45,12 @@ class Metrics:
         )
         self.tftp_refused = Counter(
             "provisiond_tftp_refused",
-            "TFTP requests turned away because of a bound: busy or rate",
+            "TFTP requests turned away because of a bound: busy or rate; or that waited until the client had gone",
             ["reason"],
             registry=self.registry,
         )
         self.tftp_running = Reading("provisiond_tftp_running", "TFTP transfers that run now", [], self.registry)
+        self.tftp_waiting = Reading("provisiond_tftp_waiting", "TFTP requests that wait for their turn", [], self.registry)
         self.tftp_sockets = Reading(
             "provisiond_tftp_sockets", "Open sockets of TFTP transfers, idle ones included", [], self.registry
         )

@@ -95,6 +95,9 @@ class Watching:
         metrics.tftp_running.read_with(
             lambda: self._sockets.sum_of("tftp_running", self._sockets.tftp.transfers if self._sockets.tftp else 0)
         )
+        metrics.tftp_waiting.read_with(
+            lambda: self._sockets.sum_of("tftp_waiting", self._sockets.tftp.waiting if self._sockets.tftp else 0)
+        )
         metrics.tftp_sockets.read_with(
             lambda: self._sockets.sum_of("tftp_sockets", self._sockets.tftp.sockets if self._sockets.tftp else 0)
         )

@@ -75,6 +75,10 @@ class Occupancy:
         self.total += 1
         return True
 
+    def has_room(self, waiting: int) -> bool:
+        """Tell whether one more may wait besides so many others until it can be counted."""
+        return self.total + waiting < self._bounds.transfers
+
     def has_room_for_firmware(self) -> bool:
         """Tell whether another large file may be sent; the request that asks has been counted."""
         return self.total <= max(1, int(self._bounds.transfers * self._bounds.firmware_share))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -20,6 +20,7 @@ from provisiond.tftp.options import Limits
 from provisiond.tftp.packets import ErrorCode
 from provisiond.tftp.pool import Address
 from provisiond.tftp.preparing import BUSY, Preparation
+from provisiond.tftp.queue import Asked, RequestQueue
 from provisiond.tftp.receiving import WriteTransfer
 from provisiond.tftp.running import Key, Reactor, Reader, Running, Transfers
 from provisiond.tftp.source import ContentSource, Refusal, Silence, TransferResult, Upload
@@ -28,6 +29,8 @@ from provisiond.tftp.transfer import Outcome
 log = Logger()
 
 REQUESTS_PER_TURN: Final = 32
+# Far more are read than begun: the kernel's buffer is small, and a repetition that was read is recognised.
+READ_PER_TURN: Final = 512
 _MODES: Final = ("octet", "netascii")
 
 
@@ -70,6 +73,9 @@ class TftpService:
         self._listening: list[socket.socket] = []
         self._readers: dict[socket.socket, Reader] = {}
         self._pending: set[Key] = set()
+        self._queue = RequestQueue()
+        self._begun = 0
+        self._next_turn: Any = None
         self._transfers: Transfers | None = None
         self._ports = ports
         self._stopping = False
@@ -89,6 +95,11 @@ class TftpService:
     def sockets(self) -> int:
         """Open transfer sockets, idle ones included."""
         return 0 if self._transfers is None else self._transfers.sockets
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for their turn."""
+        return len(self._queue)
 
     def adopt(self, listening: Sequence[socket.socket]) -> None:
         """Answer on sockets that are bound already, in place of :meth:`bind`."""
@@ -142,6 +153,10 @@ class TftpService:
     async def stop(self, seconds: float = 5.0) -> None:
         """Take no more requests, let transfers finish for at most ``seconds``, then end them."""
         self._stopping = True
+        self._queue.clear()
+        if self._next_turn is not None:
+            self._next_turn.cancel()
+            self._next_turn = None
         if self._transfers is None:
             self._close_listening()
             return
@@ -171,7 +186,8 @@ class TftpService:
 
     def _requests_ready(self, sock: socket.socket, wildcard: bool) -> None:
         own = "" if wildcard else sock.getsockname()[0]
-        for _ in range(REQUESTS_PER_TURN):
+        self._begun = 0
+        for _ in range(READ_PER_TURN):
             try:
                 if wildcard:
                     datagram, peer, local = sockets.received(sock)
@@ -197,17 +213,52 @@ class TftpService:
         key = Key(peer, packet.filename, packet.write)
         if self._stopping or key in self._pending or key in self._transfers:
             return
-        host = str(peer[0])
-        if not self._gate.may_ask(host, self._reactor.seconds()):
-            self._tell_refused("rate")
+        now = self._reactor.seconds()
+        if self._queue and self._queue.again(key, now):
             return
-        if packet.mode not in _MODES:
+        if not self._gate.may_ask(peer[0], now):
+            self._tell_refused("rate")
+        elif packet.mode not in _MODES:
             self._refuse(sock, peer, local, ErrorCode.ILLEGAL_OPERATION, "this mode is not supported")
-        elif not self._gate.occupancy.enter(host):
-            self._tell_refused("busy")
-            self._refuse(sock, peer, local, ErrorCode.UNDEFINED, BUSY)
+        elif self._queue or self._begun >= REQUESTS_PER_TURN:
+            self._let_wait(Asked(sock, key, packet, local, now))
         else:
+            self._enter(sock, key, packet, local)
+
+    def _let_wait(self, asked: Asked) -> None:
+        if not self._gate.occupancy.has_room(len(self._queue)):
+            self._turn_away(asked.sock, asked.key.peer, asked.local)
+            return
+        self._queue.add(asked)
+        if self._next_turn is None:
+            self._next_turn = self._reactor.callLater(0, self._take_turns)
+
+    def _take_turns(self) -> None:
+        self._next_turn = None
+        now = self._reactor.seconds()
+        for _ in range(REQUESTS_PER_TURN):
+            asked, gone = self._queue.taken(now)
+            for _ in range(gone):
+                self._tell_refused("gone")
+            if asked is None:
+                return
+            try:
+                self._enter(asked.sock, asked.key, asked.packet, asked.local)
+            except Exception:
+                log.failure("a TFTP request could not be taken")
+        if self._queue:
+            self._next_turn = self._reactor.callLater(0, self._take_turns)
+
+    def _enter(self, sock: socket.socket, key: Key, packet: packets.Request, local: str) -> None:
+        self._begun += 1
+        if self._gate.occupancy.enter(key.peer[0]):
             self._serve(sock, key, packet, local)
+        else:
+            self._turn_away(sock, key.peer, local)
+
+    def _turn_away(self, sock: socket.socket, peer: Address, local: str) -> None:
+        self._tell_refused("busy")
+        self._refuse(sock, peer, local, ErrorCode.UNDEFINED, BUSY)
 
     def _foreign(self, sock: socket.socket, datagram: bytes, peer: Address, local: str, packet: packets.Packet) -> None:
         running = self._transfers.of_peer(peer) if self._transfers is not None else None

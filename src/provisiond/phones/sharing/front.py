@@ -118,6 +118,7 @@ class Front:
         tftp, phones = self._tftp, self._phones
         self.pipeline.figures(
             tftp_running=0 if tftp is None else tftp.transfers,
+            tftp_waiting=0 if tftp is None else tftp.waiting,
             tftp_sockets=0 if tftp is None else tftp.sockets,
             http_connections=0 if phones is None else phones.connections,
             http_waiting=0 if phones is None else phones.waiting,
