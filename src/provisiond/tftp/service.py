@@ -101,6 +101,11 @@ class TftpService:
         """Requests that wait for their turn."""
         return len(self._queue)
 
+    @property
+    def admitted(self) -> int:
+        """Requests and transfers that count for the bounds now."""
+        return self._gate.occupancy.total
+
     def adopt(self, listening: Sequence[socket.socket]) -> None:
         """Answer on sockets that are bound already, in place of :meth:`bind`."""
         self._listening = list(listening)

@@ -1,0 +1,176 @@
+"""The service on its sockets: bounds, repetitions, queues, ends; with a port for each transfer and with one for all."""
+
+from __future__ import annotations
+
+import gc
+import random
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bench.fuzz import Fuzz
+
+from provisiond.tftp import packets
+from provisiond.tftp.limits import Bounds
+from provisiond.tftp.pool import KEPT
+from provisiond.tftp.queue import PATIENCE
+from provisiond.tftp.service import REQUESTS_PER_TURN
+
+PHONE = random.Random(1).randbytes(2_200)
+FIRST = packets.data_head(1)
+BUSY = b"\0\5\0\0the server is busy, try again\0"
+
+
+@pytest.fixture(params=[False, True], ids=["a port each", "a single port"])
+def single_port(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+def bounds(**members: Any) -> Bounds:
+    return Bounds(**{"requests_per_second": 0, **members})
+
+
+def heard(client: socket.socket) -> bytes | None:
+    try:
+        return client.recvfrom(70_000)[0]
+    except BlockingIOError:
+        return None
+
+
+@pytest.mark.parametrize("size", [0, 1, 511, 512, 513, 2_200])
+def test_every_size_arrives(serve: Callable[..., Any], single_port: bool, size: int) -> None:
+    world = serve({"x": PHONE[:size]}, single_port=single_port)
+    assert world.fetch("x") == PHONE[:size]
+    assert (world.service.transfers, world.service.admitted) == (0, 0)
+    assert world.contents.ends == {"done": 1}
+
+
+def test_answers_come_from_a_port_of_their_own_or_from_the_listening_one(
+    serve: Callable[..., Any], single_port: bool
+) -> None:
+    world = serve({"x": PHONE}, single_port=single_port)
+    _, sender = world.answer(world.ask("x"))
+    assert (sender == world.address) == single_port
+
+
+def test_a_repeated_request_joins_the_transfer_that_runs(serve: Callable[..., Any], single_port: bool) -> None:
+    world = serve({"x": PHONE}, single_port=single_port)
+    client = world.ask("x")
+    assert world.answer(client)[0][:4] == FIRST
+    world.ask("x", client)
+    world.reactor.settle()
+    assert heard(client) is None
+    assert world.service.transfers == 1
+
+
+class TestBounds:
+    def test_above_all_transfers_there_is_an_error_at_once(self, serve: Callable[..., Any], single_port: bool) -> None:
+        world = serve({"x": PHONE}, single_port=single_port, bounds=bounds(transfers=3))
+        clients = [world.ask("x") for _ in range(5)]
+        world.reactor.settle()
+        answers = [client.recvfrom(70_000) for client in clients]
+        assert [answer[:4] == FIRST for answer, _ in answers] == [True] * 3 + [False] * 2
+        assert [answer for answer, _ in answers[3:]] == [BUSY, BUSY]
+        assert world.refused == ["busy", "busy"]
+        clients[0].sendto(packets.error(0, "enough"), answers[0][1])
+        world.reactor.settle()
+        assert world.service.transfers == 2
+        assert world.answer(world.ask("x"))[0][:4] == FIRST
+
+    def test_above_one_peers_transfers_others_are_still_served(self, serve: Callable[..., Any]) -> None:
+        world = serve({"x": PHONE}, bounds=bounds(transfers_per_peer=2))
+        greedy = [world.ask("x", world.client("127.0.0.2")) for _ in range(3)]
+        modest = world.ask("x", world.client("127.0.0.3"))
+        world.reactor.settle()
+        assert [client.recvfrom(600)[0][:4] == FIRST for client in (*greedy, modest)] == [True, True, False, True]
+
+    def test_configurations_find_room_where_firmware_does_not(self, serve: Callable[..., Any], tmp_path: Path) -> None:
+        (tmp_path / "fw").write_bytes(bytes(5_000))
+        world = serve({"fw": tmp_path / "fw", "x": PHONE}, bounds=bounds(transfers=5, firmware_share=0.4))
+        firmware = [world.ask("fw") for _ in range(3)]
+        phone = world.ask("x")
+        world.reactor.settle()
+        answers = [client.recvfrom(600)[0] for client in (*firmware, phone)]
+        assert [answer[:4] == FIRST for answer in answers] == [True, True, False, True]
+        assert answers[2] == BUSY
+        assert world.refused == ["busy"]
+        assert world.service.admitted == 3
+
+    def test_who_asks_too_often_hears_nothing(self, serve: Callable[..., Any]) -> None:
+        world = serve({"x": PHONE}, bounds=Bounds(requests_per_second=1.0, burst=2))
+        clients = [world.ask("x") for _ in range(3)]
+        world.reactor.settle()
+        assert [heard(client) is not None for client in clients] == [True, True, False]
+        assert world.refused == ["rate"]
+
+
+class TestCrowd:
+    def test_more_than_a_turn_takes_wait_and_are_all_served(self, serve: Callable[..., Any], single_port: bool) -> None:
+        world = serve({"x": PHONE}, single_port=single_port, bounds=bounds())
+        clients = [world.ask("x") for _ in range(REQUESTS_PER_TURN + 20)]
+        world.reactor.turn()
+        assert (world.service.transfers, world.service.waiting) == (REQUESTS_PER_TURN, 20)
+        world.ask("x", clients[-1])
+        world.reactor.settle()
+        assert world.service.waiting == 0
+        first = [client.recvfrom(600)[0][:4] for client in clients]
+        assert first == [FIRST] * len(clients)
+        assert [heard(client) for client in clients] == [None] * len(clients)
+
+    def test_those_that_wait_count_for_the_bound(self, serve: Callable[..., Any]) -> None:
+        world = serve({"x": PHONE}, bounds=bounds(transfers=REQUESTS_PER_TURN + 5))
+        clients = [world.ask("x") for _ in range(REQUESTS_PER_TURN + 8)]
+        world.reactor.turn()
+        assert [heard(client) for client in clients[-3:]] == [BUSY] * 3
+        world.reactor.settle()
+        assert world.service.admitted == REQUESTS_PER_TURN + 5
+
+    def test_nothing_is_spent_on_those_who_have_left(self, serve: Callable[..., Any]) -> None:
+        world = serve({"x": PHONE}, bounds=bounds())
+        for _ in range(REQUESTS_PER_TURN + 20):
+            world.ask("x")
+        world.reactor.turn()
+        assert world.service.waiting == 20
+        world.reactor.advance(PATIENCE + 0.1)
+        assert world.service.waiting == 0
+        assert world.refused == ["gone"] * 20
+
+    def test_at_the_end_those_that_wait_are_forgotten(self, serve: Callable[..., Any]) -> None:
+        world = serve({"x": PHONE}, bounds=bounds())
+        for _ in range(REQUESTS_PER_TURN + 20):
+            world.ask("x")
+        world.reactor.turn()
+        world.close()
+        assert world.service.waiting == 0
+        assert world.service.transfers == 0
+
+
+def test_nothing_of_a_transfer_stays(serve: Callable[..., Any], single_port: bool) -> None:
+    world = serve({"x": PHONE}, single_port=single_port, bounds=bounds())
+    clients = [world.client() for _ in range(20)]
+
+    def some(count: int) -> tuple[int, int]:
+        for number in range(count):
+            assert world.fetch("x", clients[number % 20]) == PHONE
+        gc.collect()
+        return len(gc.get_objects()), world.service.sockets
+
+    some(100)
+    objects, sockets = some(100)
+    later, sockets_later = some(1_000)
+    assert sockets_later == sockets <= KEPT
+    assert later - objects < 100
+    assert world.service.admitted == 0
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_random_packets_break_nothing(tmp_path: Path, single_port: bool, seed: int) -> None:
+    fuzz = Fuzz(seed, tmp_path, single_port=single_port)
+    try:
+        found = fuzz.run(2_000)
+    finally:
+        fuzz.close()
+    assert (found.packets, found.checks) == (2_000, 2)
+    assert found.answers > 200
