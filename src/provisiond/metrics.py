@@ -50,7 +50,9 @@ class Metrics:
             registry=self.registry,
         )
         self.tftp_running = Reading("provisiond_tftp_running", "TFTP transfers that run now", [], self.registry)
-        self.tftp_waiting = Reading("provisiond_tftp_waiting", "TFTP requests that wait for their turn", [], self.registry)
+        self.tftp_waiting = Reading(
+            "provisiond_tftp_waiting", "TFTP requests that wait for their turn", [], self.registry
+        )
         self.tftp_sockets = Reading(
             "provisiond_tftp_sockets", "Open sockets of TFTP transfers, idle ones included", [], self.registry
         )

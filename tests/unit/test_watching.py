@@ -156,17 +156,17 @@ def test_ports_and_workers(server: Server) -> None:
 
 
 def test_figures_of_all_processes_are_added(server: Server) -> None:
-    tftp: Any = SimpleNamespace(transfers=2, sockets=3)
+    tftp: Any = SimpleNamespace(transfers=2, waiting=4, sockets=3)
     phones: Any = SimpleNamespace(connections=5, waiting=1)
     others: dict[object, dict[str, float]] = {
-        1: {"tftp_running": 10, "tftp_sockets": 20, "http_connections": 30, "http_waiting": 40},
+        1: {"tftp_running": 10, "tftp_waiting": 50, "tftp_sockets": 20, "http_connections": 30, "http_waiting": 40},
         2: {"tftp_running": 100},
     }
     assert server.shown("provisiond_workers") == ["provisiond_workers 1.0"]
     server.watching.start(Sockets(tftp=tftp, phones=phones, figures=others))
-    names = ("tftp_running", "tftp_sockets", "http_connections", "http_waiting", "workers")
+    names = ("tftp_running", "tftp_waiting", "tftp_sockets", "http_connections", "http_waiting", "workers")
     shown = [server.shown(f"provisiond_{name}")[0].rpartition(" ")[2] for name in names]
-    assert shown == ["112.0", "23.0", "35.0", "41.0", "3.0"]
+    assert shown == ["112.0", "54.0", "23.0", "35.0", "41.0", "3.0"]
     others.clear()
     assert server.shown("provisiond_tftp_running") == ["provisiond_tftp_running 2.0"]
     server.watching.stop()
