@@ -119,11 +119,16 @@ def test_a_plugin_can_import_all_of_it_in_one_block(tmp_path: Path, prefix: str)
 
 @pytest.mark.filterwarnings("ignore:.*NoResource:DeprecationWarning")
 def test_what_other_distributions_gave_is_there(tmp_path: Path) -> None:
-    """Snom's plugins take a function from setuptools, placeholders take a deprecated resource of Twisted."""
+    """Snom's plugins compare versions, by setuptools or without; placeholders take a deprecated resource of Twisted."""
     code = """
+from packaging.version import Version
 from pkg_resources import parse_version
 from twisted.web.resource import NoResource
-assert parse_version("10.1.226.16") > parse_version("7.0.0.0")
+assert parse_version("10.1.226.16") > parse_version("7.0.0.0") and Version("05.20.0001") < Version("7.0.0.0")
+try:
+    Version("M3-CE")
+except ValueError:
+    pass
 class Small(Plugin):
     IS_PLUGIN = True
     http_service = NoResource("nothing for phones here")
