@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import socket
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 
 import pytest
 from bench.legacy_repository import build_legacy_repository
 from tests.support.legacy_plugins import write_small
 from tests.support.servers import Running, prepared
+from tests.support.simple_phones import by_http, by_tftp, known
 
 # A softphone: it is known by a UUID, and asks with a form.
 DESK = """
@@ -128,6 +125,7 @@ class BoxPlugin(StandardPlugin):
 """
 UUID = "12345678-1234-1234-1234-123456789abc"
 LATE = "00:19:30:6e:04:fa"
+CALLER_ADDRESS = "127.0.4.1"
 LATE_FILE = "SEP0019306E04FA.cnf.xml"
 
 
@@ -170,72 +168,45 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         assert running.server.stop() == 0
 
 
-def by_http(server: Running, path: str, agent: str, form: dict[str, str] | None = None) -> tuple[int, bytes]:
-    data = urllib.parse.urlencode(form).encode() if form is not None else None
-    request = urllib.request.Request(f"http://127.0.0.1:{server.http}{path}", data)
-    request.add_header("User-Agent", agent)
-    try:
-        with urllib.request.urlopen(request, timeout=60) as response:
-            return response.status, response.read()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read()
-
-
-def by_tftp(server: Running, name: str) -> bytes:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
-        phone.bind(("127.0.4.1", 0))
-        phone.settimeout(60)
-        phone.sendto(b"\0\1" + name.encode() + b"\0octet\0", ("127.0.0.1", server.tftp))
-        data, peer = phone.recvfrom(2048)
-        if data[1] == 3:
-            phone.sendto(b"\0\4" + data[2:4], peer)
-        return data[4:] if data[1] == 3 else data[:4]
-
-
-def device(server: Running, key: str, value: str) -> dict[str, object]:
-    (found,) = server.rest.get(f"/dev_mgr/devices?q=%7B%22{key}%22:%22{value}%22%7D")["devices"]
-    return dict(found)
-
-
 def test_a_softphone_gets_its_file_from_the_plugins_own_resource(server: Running) -> None:
     agent, form = "Deskphone/1.0", {"uuid": UUID}
     status, content = by_http(server, "/desk", agent, form)
-    known = device(server, "uuid", UUID)
-    assert (known["plugin"], known["model"], known["configured"]) == ("wazo-desk-1", "Desk", True)
+    device = known(server, uuid=UUID)
+    assert (device["plugin"], device["model"], device["configured"]) == ("wazo-desk-1", "Desk", True)
     assert (status, content.partition(b"\n")[2].decode()) == (200, "name=é")
     raw = {"X_name": "Zoé", "sip_lines": {"1": {"username": "zoe"}}}
     server.rest.call("POST", "/cfg_mgr/configs", {"config": {"id": "zoe", "parent_ids": ["base"], "raw_config": raw}})
-    server.rest.call("PUT", f"/dev_mgr/devices/{known['id']}", {"device": {**known, "config": "zoe"}})
+    server.rest.call("PUT", f"/dev_mgr/devices/{device['id']}", {"device": {**device, "config": "zoe"}})
     assert by_http(server, "/desk", agent, form) == (200, "user=zoe\nname=Zoé".encode())
     assert not (server.server.state / "plugins" / "wazo-desk-1" / "var" / "tftpboot" / UUID).exists()
 
 
 def test_a_model_that_is_told_late_is_taken_in_the_plugins_words(server: Running) -> None:
-    assert by_tftp(server, LATE_FILE) == b"model unknown"
-    assert "model" not in device(server, "mac", LATE)
+    assert by_tftp(server, LATE_FILE, CALLER_ADDRESS) == b"model unknown"
+    assert "model" not in known(server, mac=LATE)
     # The server's own knowledge says 7941G; the plugin has a template for what it calls 7941.
     option = "060" + b"Cisco Systems, Inc. IP Phone CP-7941G\0".hex(".")
-    report = {"op": "commit", "ip": "127.0.4.1", "mac": LATE, "options": [option]}
+    report = {"op": "commit", "ip": CALLER_ADDRESS, "mac": LATE, "options": [option]}
     server.rest.call("POST", "/dev_mgr/dhcpinfo", {"dhcp_info": report})
     deadline = time.monotonic() + 60
-    while "model" not in device(server, "mac", LATE) and time.monotonic() < deadline:
+    while "model" not in known(server, mac=LATE) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert device(server, "mac", LATE)["model"] == "7941"
-    assert by_tftp(server, LATE_FILE) == b"model 7941"
+    assert known(server, mac=LATE)["model"] == "7941"
+    assert by_tftp(server, LATE_FILE, CALLER_ADDRESS) == b"model 7941"
 
 
 def test_plugins_see_firmware_that_was_put_beside_their_files(server: Running) -> None:
-    assert by_tftp(server, LATE_FILE)
-    assert by_tftp(server, "loads.txt") == b"load="
+    assert by_tftp(server, LATE_FILE, CALLER_ADDRESS)
+    assert by_tftp(server, "loads.txt", CALLER_ADDRESS) == b"load="
     folder = server.server.state / "plugins" / "wazo-caller-9.4" / "var" / "tftpboot" / "firmware"
     folder.mkdir()
     (folder / "load-9.4.bin").write_bytes(b"x")
     server.rest.call("POST", "/pg_mgr/reload", {"id": "wazo-caller-9.4"})
-    assert by_tftp(server, "loads.txt") == b"load=load-9.4.bin"
+    assert by_tftp(server, "loads.txt", CALLER_ADDRESS) == b"load=load-9.4.bin"
 
 
 def test_fetching_from_a_root_of_its_own_tells_what_the_phone_runs(server: Running) -> None:
     status, username = by_http(server, "/cfg0004f2aabbcc.xml", "Box B1 SW 1.0 0004f2aabbcc")
     assert status == 200
-    assert device(server, "mac", "00:04:f2:aa:bb:cc")["remote_state_sip_username"] == username.decode()
+    assert known(server, mac="00:04:f2:aa:bb:cc")["remote_state_sip_username"] == username.decode()
     assert by_http(server, "/Box/cfg0004f2aabbcc.xml", "Box B1 SW 1.0 0004f2aabbcc")[0] == 404
