@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -55,7 +56,7 @@ from provisiond.settings import AuthSettings, Settings
 from provisiond.sip.digest import Credentials
 from provisiond.store.configs import ConfigStore
 from provisiond.store.contents import Contents
-from provisiond.store.database import Database
+from provisiond.store.database import Database, open_database
 from provisiond.store.devices import DeviceStore
 from provisiond.store.facts import FactStore, ParameterStore, TenantStore
 from provisiond.store.feed import ChangeFeed
@@ -353,6 +354,7 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
             background_limit=max(1, settings.plugins.workers - 1),
             parameter_defaults=parameter_defaults(settings),
             firmware_root=registry.firmware_root,
+            open_database=partial(open_database, settings.database_url),
             keys_in_urls=settings.general.provisioning_key_in_urls,
             auth_service=_auth_service(settings.rest_api.auth, reactor),
             auth_seconds=settings.rest_api.auth.cache_seconds,

@@ -13,12 +13,13 @@ from typing import Any
 import click
 
 from provisiond import __version__
-from provisiond.cli.foreign_state import read_state
-from provisiond.cli.migration import Migration
-from provisiond.cli.stored_access import StoredAccess, finished, opened_database, stored_access
+from provisiond.cli.stored_access import StoredAccess, opened_database, stored_access
 from provisiond.cli.times import moment_from, moment_shown
 from provisiond.errors import ProvisiondError, SettingsProblem
+from provisiond.provisioning.foreign_state import read_state
+from provisiond.provisioning.migration import Migration
 from provisiond.settings import load_settings
+from provisiond.store.database import finished
 from provisiond.store.facts import Tenant
 from provisiond.store.tokens import StoredToken
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from provisiond.errors import NotFound, StartProblem
 from provisiond.provisioning.tenants import Tenants
 from provisiond.provisioning.tokens import Tokens
 from provisiond.settings import Settings
-from provisiond.store.database import Database, missing_file, open_database
+from provisiond.store.database import Database, finished, missing_file, open_database
 from provisiond.store.facts import FactStore, Tenant, TenantStore
 from provisiond.store.feed import ChangeFeed
 from provisiond.store.tokens import TokenStore
@@ -57,17 +57,6 @@ class StoredAccess:
             how_many = "several tenants are" if named else "no tenant is"
             raise NotFound(f'{how_many} called "{text}"; name one by its uuid, see: tenant list')
         return named[0]
-
-
-def finished(work: Coroutine[Any, Any, T]) -> T:
-    """Return the result of work on a database that answers in the calling thread, so it never waits."""
-    try:
-        work.send(None)
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-    work.close()
-    raise AssertionError("the work waits for something")
 
 
 @contextmanager

@@ -86,6 +86,22 @@ class Backups(Resource[Way]):
         return begun((yield Request(method="POST", path="/restore", document=document)))
 
     @Asked
+    def migrate(self, upload: str, *, dry_run: bool = False) -> Conversation[Operation]:
+        """Begin to take over the state of another server that was sent: an archive of its ``jsondb``, ``plugins`` …
+
+        :param dry_run: only tell what would be taken.
+        :raises NotFound: when there is no such upload.
+        """
+        document = {"upload": upload, "dry_run": dry_run}
+        return begun((yield Request(method="POST", path="/migrate", document=document)))
+
+    @Asked
+    def migrated(self) -> Conversation[dict[str, Any] | None]:
+        """Return what was taken over last: ``taken``, ``there_already``, ``not_taken``, ``dry_run``; or None."""
+        found = checked((yield Request(method="GET", path="/migrate"))).member("report")
+        return None if found is None else dict(found)
+
+    @Asked
     def restored(self) -> Conversation[dict[str, Any] | None]:
         """Return which backup the present state came from: ``id``, ``made``, ``provisiond``; None for none."""
         found = checked((yield Request(method="GET", path="/restore"))).member("restored")

@@ -236,5 +236,5 @@ def _work_directory(place: Path) -> Path:
 
 def tidy(state: Path) -> None:
     """Remove what requests of a former run have left. Blocks."""
-    for name in (WORK, "received"):
+    for name in (WORK, "received", "migrating"):
         shutil.rmtree(state / name, ignore_errors=True)

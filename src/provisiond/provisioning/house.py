@@ -61,8 +61,10 @@ from provisiond.provisioning.sightings import Sightings
 from provisiond.provisioning.sync_steps import SyncSteps
 from provisiond.provisioning.sync_waves import Waves
 from provisiond.provisioning.synchronization import Notifier, Synchronization
+from provisiond.provisioning.taking_over import TakeOverRules, TakingOver
 from provisiond.provisioning.tenants import StoredTenants, Tenants
 from provisiond.provisioning.tokens import WORK_FACTOR, StoredTokens, Tokens
+from provisiond.store.database import Database, in_memory
 
 FETCHED_LIMIT = 16 * 1024 * 1024
 FIRMWARE_SECONDS = 60.0
@@ -102,6 +104,7 @@ class Surroundings:
     :param conflicts_by_text: True to compare ids of equally fitting plugins as texts.
     :param takes_anyone: True to create a device also for a request that tells nothing but its address.
     :param firmware_root: plugin id -> the directory that its firmware packages are placed in.
+    :param open_database: opens the database once more, for work in a thread of its own.
     :param file_inspection: looks at the files that those are made from, or None.
     :param host_side: makes what concerns the host of plugins, operations, events and tenants, or None.
     """
@@ -130,6 +133,7 @@ class Surroundings:
     conflicts_by_text: bool = False
     takes_anyone: bool = False
     firmware_root: Callable[[str], Path] = Path
+    open_database: Callable[[], Database] = in_memory
 
 
 class House:
@@ -245,6 +249,8 @@ class House:
             use=use,
             packages=self.packages,
         )
+        rules = TakeOverRules(state_dir=around.state_dir, open_database=around.open_database)
+        self.taking_over = TakingOver(self.received, self.operations, self.plugins, threads, rules)
         self.plugin_versions = PluginVersions(host, around.archives, self.plugins)
         self.plugin_parameters = PluginParameters(host, self.parameters, self.plugins, use)
         self.inspection = Inspection(self.directory, self.tree, self.rendering, self.fetches, threads, clock)

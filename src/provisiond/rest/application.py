@@ -21,6 +21,7 @@ from provisiond.rest.gate import TokenGate
 from provisiond.rest.health import HealthResources
 from provisiond.rest.host_packages import UPLOADS, HostPackageResources
 from provisiond.rest.inspection import InspectionResources, Journal
+from provisiond.rest.migration import MigrationResources
 from provisiond.rest.operations import PATHS, OperationListResource, OperationResource
 from provisiond.rest.package_files import FILE_UPLOADS, PackageFileResources
 from provisiond.rest.packages import PackageResources
@@ -60,6 +61,7 @@ def routed(house: House, journal: Journal, metrics: Metrics, clock: Any) -> Rout
         router.add(extension_resources(house.host_side))
     router.add(DescriptionResources(lambda: router.routes, house.threads))
     router.add(BackupResources(house.backups, house.received, house.threads))
+    router.add(MigrationResources(house.taking_over))
     router.add(OperationListResource(house.operations))
     for path in PATHS:
         for each, endpoint in OperationResource(house.operations, path).routes():

@@ -21,6 +21,7 @@ PATHS = (
     "/pg_mgr/install/update",
     "/dev_mgr/synchronize",
     "/restore",
+    "/migrate",
     "/dev_mgr/synchronize_many",
     "/pg_mgr/plugins/<plugin>/install/install",
     "/pg_mgr/plugins/<plugin>/install/upgrade",

@@ -264,6 +264,12 @@ class LastRestore(Document):
     restored: dict[str, Any] | None
 
 
+class LastMigration(Document):
+    """What was taken over of another server, and what not."""
+
+    report: dict[str, Any] | None
+
+
 class SynchronizationSteps(Document):
     """How far a device's last synchronization got."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Concatenate, Final, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 from alembic import command
 from alembic.config import Config as AlembicConfig
@@ -206,6 +206,17 @@ def _migrate(connection: Connection) -> None:
     command.upgrade(settings, "head")
 
 
+def finished(work: Coroutine[Any, Any, R]) -> R:
+    """Return the result of work on a database that answers in the calling thread, so it never waits."""
+    try:
+        work.send(None)
+    except StopIteration as stop:
+        result: R = stop.value
+        return result
+    work.close()
+    raise AssertionError("the work waits for something")
+
+
 def missing_file(url: str) -> Path | None:
     """Return the file that a database would be made as, when it is one of SQLite and there is no such file yet."""
     try:
@@ -235,3 +246,8 @@ def open_database(url: str, call_back: CallsBack | None = None) -> Database:
         database.close()
         raise
     return database
+
+
+def in_memory() -> Database:
+    """Open a database of its own that nobody else sees, and that is gone when it is closed."""
+    return open_database("sqlite://")

@@ -86,6 +86,7 @@ import configs -
 events
 backup F
 restore --yes F
+migrate-from SOURCE
 """
 
 # The same before a host with extensions; F stands for a file.
@@ -160,8 +161,11 @@ def test_every_route_has_a_command_or_a_stated_reason(
 ) -> None:
     world.archives.offers["other-2.0"] = FakeOffer()
     world.archives.entries["other-2.0"] = [FakeEntry("1.0"), FakeEntry("0.9")]
+    source = tmp_path / "source"
+    (source / "jsondb").mkdir(parents=True)
     for line in TYPED.strip().splitlines():
         stdin = '{"parent_ids": [], "raw_config": {}}' if "import configs" in line else '{"mac": null}'
+        line = line.replace("SOURCE", str(source))
         result = admin.types(*line.replace(" F", f" {tmp_path / 'file'}").split(), stdin=stdin)
         assert result.exception is None or isinstance(result.exception, SystemExit), line
     for resource, begin in (("update", ["plugin", "update"]), ("install", ["firmware", "install", PLUGIN, "french"])):

@@ -38,6 +38,7 @@ NOUNS: Final[Mapping[str, str]] = {
     "firmware": "firmware",
     "import": "transfer",
     "man": "server",
+    "migrate-from": "migrate",
     "operation": "operation",
     "package": "package",
     "param": "param",
@@ -49,7 +50,7 @@ NOUNS: Final[Mapping[str, str]] = {
     "tenant": "tenant",
     "token": "token",
 }
-ATTRIBUTES: Final = {"import": "import_rows", "export": "export_rows"}
+ATTRIBUTES: Final = {"import": "import_rows", "export": "export_rows", "migrate-from": "migrate_from"}
 
 
 class Program(click.Group):

@@ -91,11 +91,19 @@ def sent(session: Session, file: Path) -> str:
     :raises Failure: when it cannot be read.
     """
     try:
-        with file.open("rb") as stream, shown_bytes(session, file.name) as show:
-            size = os.fstat(stream.fileno()).st_size
-            return session.client.backups.send(stream, lambda done: show(done, size))
+        with file.open("rb") as stream:
+            return sent_from(session, stream, file.name, os.fstat(stream.fileno()).st_size)
     except OSError as error:
         raise Failure(f"{file} cannot be read: {error.strerror}", USAGE) from None
+
+
+def sent_from(session: Session, stream: IO[bytes], name: str, size: int) -> str:
+    """Send an open file and return the id of the upload.
+
+    :param name: what the bar is called.
+    """
+    with shown_bytes(session, name) as show:
+        return session.client.backups.send(stream, lambda done: show(done, size))
 
 
 def _back(session: Session, operation: Operation, before: dict[str, Any] | None) -> str:

@@ -13,15 +13,14 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from provisiond.cli.foreign_state import ForeignState
-from provisiond.cli.stored_access import finished
 from provisiond.errors import ProvisiondError
 from provisiond.model.config import Config
 from provisiond.model.device import Device
 from provisiond.model.documents import check_config, check_device
+from provisiond.provisioning.foreign_state import ForeignState
 from provisiond.provisioning.tenants import Tenants
 from provisiond.store.configs import ConfigStore
-from provisiond.store.database import Database
+from provisiond.store.database import Database, finished
 from provisiond.store.devices import DeviceStore
 from provisiond.store.facts import FactStore, ParameterStore, TenantStore
 from provisiond.store.feed import ChangeFeed
