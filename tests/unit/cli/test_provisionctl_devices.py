@@ -132,6 +132,21 @@ class TestDevices:
         assert admin.told("device", "behind", "--state", "unknown", "-o", "name").split() == ["d0", "d1"]
         assert admin.told("device", "plugins", "d0") == ""
 
+    def test_the_list_tells_which_phones_run_their_present_configuration(
+        self, admin: Administrator, phones: list[str]
+    ) -> None:
+        assert "current" not in admin.told("device", "list")
+        first, *rows = admin.told("device", "list", "--current", "-o", "csv").splitlines()
+        assert first.split(",")[-1] == "current"
+        assert sorted((row.split(",")[0], row.split(",")[-1]) for row in rows) == [
+            ("d0", "unknown"),
+            ("d1", "unknown"),
+            ("d2", ""),
+        ]
+        shown = json.loads(admin.told("device", "list", "--columns", "current,mac", "-o", "json"))
+        assert [each["current"] for each in shown].count("unknown") == 2
+        assert all(set(each) == {"current", "mac"} for each in shown)
+
     def test_leases_are_reported(self, admin: Administrator) -> None:
         admin.told("device", "lease", "commit", "192.0.2.7", "00:08:5d:00:00:09", "06066.6f")
         assert "options" in admin.refused(4, "device", "lease", "commit", "192.0.2.7", "00:08:5d:00:00:09", "x")

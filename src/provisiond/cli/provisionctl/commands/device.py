@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import click
@@ -26,6 +26,8 @@ from provisiond.client.values import Device
 
 STEP_COLUMNS: Final = ("step", "at", "sentence")
 COLUMNS: Final = ("id", "mac", "ip", "vendor", "model", "version", "plugin", "config", "configured")
+CURRENT: Final = "current"
+STATES: Final = ("false", "true", "unknown")
 FILE_COLUMNS: Final = ("name", "size", "rendered", "fetched", "fetched_is_current")
 JOURNAL_COLUMNS: Final = ("time", "protocol", "method", "peer", "path", "outcome", "reason")
 DEVICE = click.argument("device_id", metavar="ID", shell_complete=names.device)
@@ -49,6 +51,7 @@ def device() -> None:
 @device.command("list")
 @list_options
 @RECURSE
+@click.option("--current", is_flag=True, help="Also tell whether each phone runs its present configuration.")
 @output_options
 @pass_session
 def list_devices(
@@ -59,13 +62,28 @@ def list_devices(
     limit: int,
     skip: int,
     recurse: bool,
+    current: bool,
     output: Output,
 ) -> None:
-    """List devices."""
-    fields = output.columns or (COLUMNS if output.form in ("table", "csv") else ())
-    selection = selection_of(filters, query, sort, limit, skip, ("id",) if output.form == "name" else fields)
+    """List devices.
+
+    \b
+    provisionctl device list --current --filter vendor=Snom
+    provisionctl device list --columns id,mac,current
+
+    The column current, which takes longer, is true, false for phones that are behind, or unknown.
+    """
+    current = current or CURRENT in output.columns
+    columns = (*COLUMNS, CURRENT) if current else COLUMNS
+    fields = output.columns or (columns if output.form in ("table", "csv") else ())
+    asked = ("id",) if output.form == "name" else fields
+    if CURRENT in asked:
+        asked = tuple(dict.fromkeys(("id", *(each for each in asked if each != CURRENT))))
+    selection = selection_of(filters, query, sort, limit, skip, asked)
+    states = {each["id"]: each[CURRENT] for each in currencies(session, STATES, recurse)} if current else {}
     found = session.client.devices.list(selection, recurse=recurse)
-    show_rows(session, output, (each.members for each in found), COLUMNS)
+    rows = ({**each.members, CURRENT: states.get(each.id)} if current else each.members for each in found)
+    show_rows(session, output, rows, columns)
 
 
 @device.command()
@@ -252,20 +270,22 @@ def watch(session: Session, device_id: str | None) -> None:
 
 
 @device.command()
-@click.option(
-    "--state", "states", multiple=True, type=click.Choice(["false", "true", "unknown"]), help="May be repeated."
-)
+@click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="May be repeated.")
 @RECURSE
 @output_options
 @pass_session
 def behind(session: Session, states: Sequence[str], recurse: bool, output: Output) -> None:
     """List the configured devices whose phone has other files than it would get now."""
-    rows: list[Any] = []
+    rows = currencies(session, states, recurse)
+    show_rows(session, output, rows, ("id", CURRENT, "behind", "last_fetched", "problem"))
+
+
+def currencies(session: Session, states: Sequence[str], recurse: bool) -> Iterator[dict[str, Any]]:
+    """Yield how the phones of configured devices stand to their present files, page by page."""
     found: dict[str, Any] = {"partial": True, "looked": 0}
     while found["partial"]:
         found = session.client.inspection.behind(states, recurse=recurse, skip=found["looked"])
-        rows += found["devices"]
-    show_rows(session, output, rows, ("id", "current", "behind", "last_fetched", "problem"))
+        yield from found["devices"]
 
 
 @device.command()
