@@ -129,6 +129,20 @@ def test_over_tcp(tmp_path: Path, repository: Path) -> None:
         house.server.stop()
 
 
+def test_through_a_proxy_with_the_account_as_target(tmp_path: Path, repository: Path) -> None:
+    port, proxy = free_port(socket.SOCK_DGRAM), "127.0.2.99"
+    house = server(tmp_path / "server", repository, sip_sync={"port": port, "proxy": proxy})
+    try:
+        line = {"username": "1001", "password": "x", "registrar_ip": "192.0.2.5"}
+        config = {"id": "c", "parent_ids": ["base"], "raw_config": {"sip_lines": {"1": line}, "ntp_enabled": False}}
+        house.rest.call("PUT", "/cfg_mgr/configs/c", {"config": config})
+        with phone("proxy", proxy, port, tmp_path):
+            synchronized(house)
+        assert steps(house)[-1] == ("answered", "the phone answered 200")
+    finally:
+        house.server.stop()
+
+
 def test_a_change_as_the_demo_shows_it(tmp_path: Path, repository: Path) -> None:
     values = {"model": "D785", "version": "10.1.184.15"}
     dave = Phone(name="Snom D785", sequence="snom-desk-v10", mac=MAC, address=ADDRESS, values=values)

@@ -5,6 +5,7 @@ Source: Asterisk documentation of the actions PJSIPNotify, SIPnotify and Command
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from attrs import frozen
@@ -23,6 +24,15 @@ log = Logger()
 MAX_WAITING: Final = 1_000
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 60.0
+# Event to the section of Asterisk's own sip_notify.conf that sends it.
+NOTIFY_TYPES: Final = {
+    "check-sync": "polycom-check-cfg",
+    "check-sync;reboot=false": "snom-check-cfg",
+    "check-sync;reboot=true": "snom-reboot",
+    "resync": "sipura-check-cfg",
+    "reboot_now": "linksys-cold-restart",
+    "restart_now": "linksys-warm-restart",
+}
 
 
 @frozen(kw_only=True)
@@ -164,8 +174,8 @@ class AmiNotifier:
             peer = account or address
             if peer is None:
                 raise Unavailable("the device has neither an account nor an address")
-            lines = [("Action", "SIPnotify"), ("Channel", f"SIP/{peer}"), *_variables(action)]
-        elif account:
+            return _said(await self._told_by_older(peer, action))
+        if account:
             lines = [("Action", "PJSIPNotify"), ("Endpoint", account), *_variables(action)]
         elif address:
             host = f"[{address}]" if ":" in address else address
@@ -173,6 +183,16 @@ class AmiNotifier:
         else:
             raise Unavailable("the device has neither an account nor an address")
         return _said(await self._performed(lines))
+
+    async def _told_by_older(self, peer: str, action: SipNotify) -> AmiMessage:
+        """Notify through ``chan_sip``; where that has no action for it yet, by its command for the console."""
+        answer = await self._performed([("Action", "SIPnotify"), ("Channel", f"SIP/{peer}"), *_variables(action)])
+        if not _is_unknown(answer):
+            return answer
+        kind = NOTIFY_TYPES.get(action.event)
+        if kind is None or not re.fullmatch(r"[A-Za-z0-9._-]+", peer):
+            raise Unavailable(f'this Asterisk has no action SIPnotify, and no notify type for "{action.event}"')
+        return await self._performed([("Action", "Command"), ("Command", f"sip notify {kind} {peer}")])
 
     async def reset(self, action: SccpReset) -> str:
         """Restart or reset an SCCP phone; return what came of it.
@@ -184,7 +204,7 @@ class AmiNotifier:
             raise InvalidInput("the plugin's SCCP reset names no valid device")
         lines = [("Action", "SCCPDeviceRestart"), ("Devicename", action.device_name), ("Type", kind)]
         answer = await self._performed(lines)
-        if not answer.succeeded and "invalid/unknown command" in answer.get("Message").lower():
+        if _is_unknown(answer):
             answer = await self._performed([("Action", "Command"), ("Command", f"sccp {kind} {action.device_name}")])
         return _said(answer)
 
@@ -193,6 +213,10 @@ class AmiNotifier:
             return await self._ami.perform(lines)
         except ValueError as error:
             raise InvalidInput("the account or the event holds a line break") from error
+
+
+def _is_unknown(answer: AmiMessage) -> bool:
+    return not answer.succeeded and "invalid/unknown command" in answer.get("Message").lower()
 
 
 def _said(answer: AmiMessage) -> str:

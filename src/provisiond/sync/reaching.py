@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from attrs import frozen
 
@@ -17,6 +17,8 @@ from provisiond.sync.http_action import HttpActions
 from provisiond.sync.notify_request import SipTarget, meaning, phone_target, sip_uri
 from provisiond.sync.sip_sending import SipSending
 
+SHARED_LENGTH: Final = 10
+
 
 @frozen
 class SipAccount:
@@ -24,6 +26,11 @@ class SipAccount:
 
     username: str
     registrar: str | None = None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether it is the account of all phones that nobody configured yet (REST contract, section 12)."""
+        return self.username.startswith("ap") and len(self.username) == SHARED_LENGTH
 
 
 def first_account(raw_config: Mapping[str, Any]) -> SipAccount | None:
@@ -88,7 +95,9 @@ class Reaching:
                 raise Unavailable("SCCP phones are reset by Asterisk: set general.sync to asterisk_ami")
             return await self._ami.reset(action)
         if self._ami is not None:
-            return await self._ami.notify(device.ip, account.username if account else None, action)
+            # One phone was asked for: an account that others have too must not tell them all.
+            own = account.username if account and not account.is_shared else None
+            return await self._ami.notify(device.ip, own, action)
         if self._sip is None:
             raise Unavailable("this server does not notify phones: general.sync is none")
         return await self._notified(self._sip, device, action, account)
@@ -106,7 +115,7 @@ class Reaching:
 
     def _target(self, device: Device, account: SipAccount | None) -> SipTarget:
         route = self._route
-        if route.proxy is None:
+        if route.proxy is None or (account is not None and account.is_shared):
             user = account.username if account else None
             return phone_target(_address(device), user, transport=route.transport, port=route.port)
         if account is None:

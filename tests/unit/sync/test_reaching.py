@@ -111,6 +111,28 @@ class TestSip:
             run(reaching().perform(PHONE, NOTIFY, {}))
 
 
+SHARED = {"sip_lines": {"1": {"username": "apRVT795vk"}}}
+UNKNOWN = (("Response", "Error"), ("Message", "Invalid/unknown command: SIPnotify. Use Action: ListCommands"))
+
+
+class TestSharedAccounts:
+    """One phone is asked for: the account of all unconfigured phones must not tell them all."""
+
+    def test_a_proxy_is_left_aside(self) -> None:
+        sip = FakeSip()
+        run(reaching(sip, proxy="proxy.example.org").perform(PHONE, NOTIFY, SHARED))
+        assert (sip.sent[0][0].host, sip.sent[0][0].uri) == ("192.0.2.9", "sip:apRVT795vk@192.0.2.9")
+
+    def test_asterisk_is_told_the_address(self) -> None:
+        ami = FakeAmi(OK)
+        run(reaching(None, ami).perform(PHONE, NOTIFY, SHARED))
+        assert ami.sent[0][1] == ("URI", "sip:anonymous@192.0.2.9")
+
+    def test_a_phone_without_an_address_is_not_told(self) -> None:
+        with pytest.raises(Unavailable):
+            run(reaching(None, FakeAmi(OK)).perform(UNSEEN, NOTIFY, SHARED))
+
+
 class TestAsterisk:
     def test_an_endpoint_of_pjsip(self) -> None:
         ami = FakeAmi(OK)
@@ -128,6 +150,30 @@ class TestAsterisk:
         ami = FakeAmi(OK)
         run(reaching(None, ami, channel="sip").perform(PHONE, NOTIFY, ACCOUNT))
         assert ami.sent[0][:2] == [("Action", "SIPnotify"), ("Channel", "SIP/two")]
+
+    @pytest.mark.parametrize(
+        ("event", "kind"),
+        [
+            ("check-sync;reboot=false", "snom-check-cfg"),
+            ("resync", "sipura-check-cfg"),
+            ("check-sync", "polycom-check-cfg"),
+        ],
+    )
+    def test_an_asterisk_without_that_action_is_given_the_command(self, event: str, kind: str) -> None:
+        ami = FakeAmi(UNKNOWN, OK)
+        run(reaching(None, ami, channel="sip").perform(PHONE, SipNotify(event), ACCOUNT))
+        assert ami.sent[1] == [("Action", "Command"), ("Command", f"sip notify {kind} two")]
+
+    @pytest.mark.parametrize(("event", "user"), [("aastra-xml", "two"), ("check-sync", "two ; core stop now")])
+    def test_what_the_command_cannot_do_is_not_tried(self, event: str, user: str) -> None:
+        ami = FakeAmi(UNKNOWN)
+        with pytest.raises(Unavailable, match="no action SIPnotify"):
+            run(
+                reaching(None, ami, channel="sip").perform(
+                    PHONE, SipNotify(event), {"sip_lines": {"1": {"username": user}}}
+                )
+            )
+        assert len(ami.sent) == 1
 
     @pytest.mark.parametrize("channel", ["sip", "pjsip"])
     def test_neither_account_nor_address(self, channel: str) -> None:
