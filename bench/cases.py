@@ -96,6 +96,7 @@ def tftp_cases(sizes: Sizes, files: Path) -> list[tuple[Case, Load]]:
             blksize=1428,
             windowsize=window,
             loss=5,
+            phones=1,
         )
 
     cases = [(Case(f"TFTP small, {clients} clients", "/s"), small(clients)) for clients in sizes.clients]

@@ -6,12 +6,21 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.fetching import debian_program, python_package
 from bench.programs import BUILD, Peer, program
 
 _TFTPY = """
 import sys, logging, tftpy
 logging.disable(logging.CRITICAL)
 tftpy.TftpServer(sys.argv[1]).listen('127.0.0.1', int(sys.argv[2]))
+"""
+_PY3TFTP = """
+import os, sys
+os.chdir(sys.argv[1])
+sys.path.insert(0, sys.argv[3])
+sys.argv = ['py3tftp', '--host', '127.0.0.1', '-p', sys.argv[2]]
+from py3tftp.__main__ import main
+main()
 """
 _KLEIN = """
 import sys, pathlib
@@ -47,7 +56,16 @@ def _dnsmasq(files: Path, port: int) -> Sequence[str]:
 
 
 def _tftpd_hpa(files: Path, port: int) -> Sequence[str]:
-    return [program("in.tftpd"), "-L", "-a", f"127.0.0.1:{port}", "-s", "-u", "root", str(files)]
+    return [
+        debian_program("tftpd-hpa", "usr/sbin/in.tftpd"),
+        "-L",
+        "-a",
+        f"127.0.0.1:{port}",
+        "-s",
+        "-u",
+        "root",
+        str(files),
+    ]
 
 
 def _atftpd(files: Path, port: int) -> Sequence[str]:
@@ -72,6 +90,10 @@ def _nginx(files: Path, port: int) -> Sequence[str]:
     return [program("nginx"), "-c", str(file), "-e", "/dev/null"]
 
 
+def _py3tftp(files: Path, port: int) -> Sequence[str]:
+    return [*_script(_PY3TFTP, files, port), str(python_package("py3tftp", "1.2.4"))]
+
+
 def _script(code: str, files: Path, port: int) -> Sequence[str]:
     return [sys.executable, "-W", "ignore", "-c", code, str(files), str(port)]
 
@@ -83,6 +105,7 @@ def tftp_peers() -> list[Peer]:
         Peer("atftpd", "tftp", _atftpd),
         Peer("tftpd-hpa", "tftp", _tftpd_hpa),
         Peer("tftpy", "tftp", lambda files, port: _script(_TFTPY, files, port)),
+        Peer("py3tftp", "tftp", _py3tftp),
     ]
 
 
