@@ -147,7 +147,10 @@ def prepare(bench: Bench, house: House) -> None:
 
 def play_storm(bench: Bench, house: House) -> None:
     """Play the boot storm."""
-    played = storm(house, phones=bench.sizes.storm_phones, seconds=bench.sizes.storm_seconds)
+    sizes, introduction = bench.sizes, bench.left() / 3
+    played = storm(house, phones=sizes.storm_phones, seconds=sizes.storm_seconds, introduction=introduction)
+    if played.phones < sizes.storm_phones:
+        bench.note(f"boot storm: {played.phones} of {sizes.storm_phones} phones became known in {introduction:.0f} s")
     bench.note(str(played))
     if played.failed:
         bench.problems.append(f"boot storm: {played.failed} requests were never answered")

@@ -56,16 +56,8 @@ def _dnsmasq(files: Path, port: int) -> Sequence[str]:
 
 
 def _tftpd_hpa(files: Path, port: int) -> Sequence[str]:
-    return [
-        debian_program("tftpd-hpa", "usr/sbin/in.tftpd"),
-        "-L",
-        "-a",
-        f"127.0.0.1:{port}",
-        "-s",
-        "-u",
-        "root",
-        str(files),
-    ]
+    server = debian_program("tftpd-hpa", "usr/sbin/in.tftpd")
+    return [server, "-L", "-a", f"127.0.0.1:{port}", "-s", "-u", "root", str(files)]
 
 
 def _atftpd(files: Path, port: int) -> Sequence[str]:
@@ -91,7 +83,7 @@ def _nginx(files: Path, port: int) -> Sequence[str]:
 
 
 def _py3tftp(files: Path, port: int) -> Sequence[str]:
-    return [*_script(_PY3TFTP, files, port), str(python_package("py3tftp", "1.2.4"))]
+    return [*_script(_PY3TFTP, files, port), str(python_package("py3tftp", "1.3.0"))]
 
 
 def _script(code: str, files: Path, port: int) -> Sequence[str]:

@@ -109,6 +109,8 @@ class Storm:
         self._count = itertools.count()
         self._left = 0
         self._following: Iterator[Booting] = iter(())
+        self._begun = 0
+        self._until = 0.0
 
     def play(self, booting: list[Booting], seconds: float) -> None:
         """Switch all phones on within ``seconds``, and return when the last one has its files or has given up."""
@@ -118,13 +120,19 @@ class Storm:
             self._at(began + seconds * number / len(booting), lambda phone=phone: self._ask(phone))  # type: ignore[misc]
         self._run()
 
-    def play_at_once(self, booting: list[Booting], count: int) -> None:
-        """Switch on so many phones, and another one whenever one has its files or has given up."""
-        self._left = len(booting)
+    def play_at_once(self, booting: list[Booting], count: int, seconds: float) -> int:
+        """Switch on so many phones, and another one whenever one has its files or has given up; return how many.
+
+        :param seconds: no more is switched on after these.
+        """
+        self._until = time.monotonic() + seconds
         self._following = iter(booting)
-        for phone in islice(self._following, count):
+        first = list(islice(self._following, count))
+        self._left = self._begun = len(first)
+        for phone in first:
             self._ask(phone)
         self._run()
+        return self._begun
 
     def _run(self) -> None:
         while self._left:
@@ -145,8 +153,10 @@ class Storm:
         """Send the request of the present step for the first time or again."""
         if not phone.steps:
             self._left -= 1
-            following = next(self._following, None)
+            following = next(self._following, None) if time.monotonic() < self._until else None
             if following is not None:
+                self._left += 1
+                self._begun += 1
                 self._ask(following)
             return
         protocol, path, _agent = phone.steps[0]
@@ -263,13 +273,16 @@ def _watch_rest(house: House, played: Played, over: threading.Event) -> None:
         played.rest.append(float(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
 
 
-def storm(house: House, *, phones: int, seconds: float, known: bool = True) -> Played:
-    """Play a storm and return what came of it.
+def storm(house: House, *, phones: int, seconds: float, introduction: float = 600.0) -> Played:
+    """Play a storm of phones that have all booted before, as they have before a power cut; return what came of it.
 
-    :param known: let every phone boot once before, as they have before a power cut.
+    :param seconds: in which they are all switched on.
+    :param introduction: seconds in which they boot for the first time. When not all of them have in that time, those
+        that have make the storm, in as much less time.
     """
-    if known:
-        Storm(house.http, house.tftp, Played(phones, 0)).play_at_once(booting_phones(phones), AT_ONCE)
+    former = Storm(house.http, house.tftp, Played(phones, 0))
+    met = former.play_at_once(booting_phones(phones), AT_ONCE, introduction)
+    seconds, phones = seconds * met / phones, met
     played, over = Played(phones, seconds), threading.Event()
     watcher = threading.Thread(target=_watch_rest, args=(house, played, over))
     watcher.start()
