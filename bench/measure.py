@@ -10,6 +10,7 @@ import contextlib
 import json
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -275,6 +276,8 @@ def chosen_sizes(arguments: Sequence[str] | None = None) -> tuple[Sizes, bool]:
 def main() -> int:
     """Run the bench; return the exit status."""
     sizes, as_section = chosen_sizes()
+    # Whoever ends the bench ends its servers, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     began = time.monotonic()
     bench = run(sizes)
     seconds = time.monotonic() - began

@@ -31,6 +31,7 @@ from provisiond.phones.sharing.front import tftp_service
 from provisiond.phones.sharing.front_process import FrontProcess
 from provisiond.phones.sharing.fronts import Fronts, OneFront
 from provisiond.phones.sharing.owner import Figures, OwnerEnd
+from provisiond.phones.sharing.ports import share
 from provisiond.phones.sharing.stamps import SharedStamp
 from provisiond.phones.tftp import TftpFiles
 from provisiond.pnp.service import PnpService
@@ -179,6 +180,8 @@ class Daemon:
         port = self._ports[0]
         shares_http = settings.http.listen.partition(":")[0] in ("tcp", "tcp6")
         http = (port.fileno(), int(port.addressFamily)) if shares_http else None
+        if shares_http:
+            share(port)
         fronts = []
         for number in range(2, settings.general.processes + 1):
             begin = partial(self._begin, number)

@@ -13,6 +13,7 @@ from provisiond.phones.service import PhoneService
 from provisiond.phones.sharing.distant import DistantPipeline
 from provisiond.phones.sharing.known import KnownFiles, KnownPhones
 from provisiond.phones.sharing.own_answers import OwnAnswers
+from provisiond.phones.sharing.ports import share
 from provisiond.phones.sharing.stamps import SharedStamp
 from provisiond.phones.tftp import TftpFiles
 from provisiond.provisioning.ports import Threads
@@ -99,6 +100,7 @@ class Front:
             )
             fd, family = self._http_fd
             self._port = self._reactor.adoptStreamPort(fd, socket.AddressFamily(family), self._phones)
+            share(self._port)
         service = tftp_service(
             settings,
             self._reactor,
