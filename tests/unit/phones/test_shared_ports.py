@@ -22,7 +22,7 @@ class Reactor:
 class Closing(Protocol):
     """A connection that is over at once."""
 
-    def connectionMade(self) -> None:
+    def connectionMade(self) -> None:  # noqa: N802
         transport: Any = self.transport
         transport.socket.close()
 
