@@ -14,7 +14,7 @@ help:
 	@sed -n '1s/^# //p' Makefile
 	@echo "make venv      the virtual environment, from locked requirements"
 	@echo "make plugins   build every shipped plugin into build/repository/"
-	@echo "make bench     measure beside other servers, some ten minutes; make bench-smoke: a minute, part of the tests"
+	@echo "make bench     measure beside other servers, up to twenty minutes; make bench-smoke: a minute, part of the tests"
 	@echo "make upload DESTINATION=…   and the other authors' targets: make -C plugins help"
 	@echo "make clean     remove what was built"
 
