@@ -14,7 +14,7 @@ help:
 	@sed -n '1s/^# //p' Makefile
 	@echo "make venv      the virtual environment, from locked requirements"
 	@echo "make plugins   build every shipped plugin into build/repository/"
-	@echo "make bench     measure beside other servers, up to twenty minutes; make bench-smoke: a minute, part of the tests"
+	@echo "make bench     measure beside other servers, some ten minutes; make bench-smoke: a minute, part of the tests"
 	@echo "make upload DESTINATION=…   and the other authors' targets: make -C plugins help"
 	@echo "make clean     remove what was built"
 
@@ -41,7 +41,7 @@ plugin-check plugin-lint: venv
 	@$(MAKE) --no-print-directory -C plugins $(@:plugin-%=%) PYTHON="$(abspath $(BIN))/python"
 
 bench: plugins
-	@$(BIN)/python -m bench.measure
+	@$(BIN)/python -m bench.measure --quick
 
 bench-smoke: plugins system-test
 	@$(BIN)/python -m bench.measure --smoke
