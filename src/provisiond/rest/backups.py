@@ -11,7 +11,7 @@ from provisiond.provisioning.backups import Backups
 from provisiond.provisioning.ports import Threads
 from provisiond.provisioning.received import ReceivedFiles
 from provisiond.rest.answers import NO_CONTENT, Answer, created
-from provisiond.rest.bodies import Body, UploadBody
+from provisiond.rest.bodies import AnyBody, Body, UploadBody
 from provisiond.rest.bulk import flag
 from provisiond.rest.operations import begun
 from provisiond.rest.our_documents import LastRestore, ReceivedSize
@@ -96,7 +96,7 @@ class BackupResources:
 
     # Files that are sent in pieces
 
-    @route("POST", "/uploads", "provd.uploads.create", "Begin to send a file in pieces (ours)", body=Body)
+    @route("POST", "/uploads", "provd.uploads.create", "Begin to send a file in pieces (ours)", body=AnyBody)
     async def begin(self, call: Call) -> Answer:
         """Make room for a file."""
         check_master(call)
