@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -80,6 +81,9 @@ def at_work(command: Sequence[str], log: Path, says: str, environment: dict[str,
         out = stack.enter_context(log.open("wb"))
         process = stack.enter_context(subprocess.Popen(command, stdout=out, stderr=out, env=environment))
         stack.callback(process.terminate)
+        deadline = time.monotonic() + 60
         while says not in log.read_text():
-            assert process.poll() is None, log.read_text()[-3000:]
+            ended = process.poll() is not None or time.monotonic() > deadline
+            assert not ended, log.read_text()[-3000:]
+            time.sleep(0.02)
         yield

@@ -221,8 +221,13 @@ def test_a_newer_note_is_not_replaced_by_the_one_that_could_not_be_sent(
 def test_a_sender_that_was_killed_loses_nothing(program: Any, told: Told, tmp_path: Path) -> None:
     (tmp_path / "sending").mkdir()
     noted(tmp_path, 1).rename(tmp_path / "sending" / "a.lease")
+    unfinished, beginning = tmp_path / ".00:04:13:92:00:09.add.1", tmp_path / ".00:04:13:92:00:0a.add.2"
+    for file in (unfinished, beginning):
+        file.write_text("192.0")
+    os.utime(unfinished, (NOW, NOW - 1e9))
     spool = program.Spool(tmp_path)
     spool.begin()
+    assert (unfinished.exists(), beginning.exists()) == (False, True)
     assert program.Sender(spool, told, now=lambda: NOW).once() == 1
     with pytest.raises(BlockingIOError):
         program.Spool(tmp_path).begin()
