@@ -13,6 +13,8 @@ from provisiond.identification.values import Protocol
 from provisiond.provisioning.base_config import base_raw_config
 from provisiond.settings import Settings
 
+BACKLOG = 4_096
+
 
 @define
 class CurrentSettings:
@@ -40,6 +42,12 @@ def endpoint_port(endpoint: str, default: int) -> int:
     kind, _, rest = endpoint.partition(":")
     text = rest.split(":")[0]
     return int(text) if kind in ("tcp", "tcp6", "ssl") and text.isdigit() else default
+
+
+def with_backlog(endpoint: str) -> str:
+    """Return an endpoint that lets many clients knock at once, unless it says itself how many may."""
+    kind = endpoint.partition(":")[0]
+    return endpoint if kind not in ("tcp", "tcp6") or ":backlog=" in endpoint else f"{endpoint}:backlog={BACKLOG}"
 
 
 def networks(settings: Settings) -> dict[Protocol, list[str]]:

@@ -6,7 +6,7 @@ import fcntl
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,17 @@ import click
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
-from twisted.logger import Logger, LogLevelFilterPredicate
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from provisiond import __version__
 from provisiond.certificates import ServerCertificate, TlsEndpoint
 from provisiond.composition import Parts, compose
-from provisiond.current_settings import unwritable_directory
+from provisiond.current_settings import unwritable_directory, with_backlog
 from provisiond.descriptors import allowed_transfers
 from provisiond.errors import ProvisiondError, SettingsProblem, StartProblem
 from provisiond.front_composition import feeding_of
-from provisiond.logs import start_logging, use_levels
+from provisiond.logs import Levels, start_logging
 from provisiond.phones.service import PhoneService
 from provisiond.phones.sharing.front import tftp_service
 from provisiond.phones.sharing.front_process import FrontProcess
@@ -47,14 +47,7 @@ from provisiond.watching import Sockets, Watching
 
 log = Logger()
 TRANSFER_SECONDS = 5.0
-BACKLOG = 4_096
 ANEW_SECONDS = 1.0
-
-
-def with_backlog(endpoint: str) -> str:
-    """Return an endpoint that lets many clients knock at once, unless it says itself how many may."""
-    kind = endpoint.partition(":")[0]
-    return endpoint if kind not in ("tcp", "tcp6") or ":backlog=" in endpoint else f"{endpoint}:backlog={BACKLOG}"
 
 
 def front_command(settings: Settings) -> tuple[str, ...]:
@@ -66,8 +59,11 @@ def front_command(settings: Settings) -> tuple[str, ...]:
 class Daemon:
     """A running server."""
 
-    def __init__(self, settings: Settings, reactor: Any) -> None:
+    def __init__(self, settings: Settings, reactor: Any, levels: Levels | None = None) -> None:
         self._settings = settings
+        self._levels = levels
+        if levels is not None:
+            levels.listen(self._tell_levels)
         self._reactor = reactor
         self._parts: Parts | None = None
         self._ports: list[Any] = []
@@ -79,7 +75,7 @@ class Daemon:
         self._lock: Any = None
         self._database: Any = None
         self._watching: Watching | None = None
-        self._figures: dict[object, Figures] = {}
+        self._figures: dict[OwnerEnd, Figures] = {}
         self._apis: list[ApiSite] = []
         self.begins_anew = False
         self.certificates: list[ServerCertificate] = []
@@ -135,7 +131,14 @@ class Daemon:
             sent=lambda outcome, seconds: parts.metrics.http_seconds.observe(outcome, seconds=seconds),
         )
         await self._listen_on("HTTP", with_backlog(settings.http.listen), phones)
-        api = api_site(parts.house, parts.journal, parts.metrics, self._reactor, max_body=settings.rest_api.max_body)
+        api = api_site(
+            parts.house,
+            parts.journal,
+            parts.metrics,
+            self._reactor,
+            max_body=settings.rest_api.max_body,
+            levels=self._levels,
+        )
         self._apis.append(api)
         await self._listen_on("the REST API", settings.rest_api.listen, api)
         assert self._tftp is not None
@@ -201,7 +204,16 @@ class Daemon:
         return Fronts(fronts, stamp)
 
     def _begin(self, number: int) -> dict[str, Any]:
-        return {"settings": self._settings.model_dump(mode="json"), "number": number}
+        log = self._levels or self._settings.log
+        return {
+            "settings": self._settings.model_dump(mode="json"),
+            "number": number,
+            "levels": (log.level, dict(log.levels)),
+        }
+
+    def _tell_levels(self, level: str, levels: Mapping[str, str]) -> None:
+        for end in tuple(self._figures):
+            end.tell({"kind": "levels", "level": level, "levels": dict(levels)})
 
     async def _listen_on(self, what: str, endpoint: str, site: Any) -> None:
         try:
@@ -285,12 +297,10 @@ async def _awaited(value: Any) -> None:
 class Process:
     """Runs a daemon in this process until a signal ends it."""
 
-    def __init__(
-        self, settings: Settings, reactor: Any, load: Callable[[], Settings], levels: LogLevelFilterPredicate
-    ) -> None:
+    def __init__(self, settings: Settings, reactor: Any, load: Callable[[], Settings], levels: Levels) -> None:
         self._reactor = reactor
         self._levels = levels
-        self._daemon = Daemon(settings, reactor)
+        self._daemon = Daemon(settings, reactor, levels)
         self._reloading = Reloading(
             settings,
             load,
@@ -328,7 +338,7 @@ class Process:
             again.addErrback(lambda failure: log.failure("the settings could not be read again", failure=failure))
 
     def _follow(self, settings: Settings) -> None:
-        use_levels(self._levels, settings.log.level, settings.log.levels)
+        self._levels.use(settings.log.level, settings.log.levels)
         self._daemon.follow(settings)
 
     def _failed(self, failure: Failure) -> None:
@@ -369,7 +379,7 @@ def _settings_or_exit(config: Path) -> Settings:
 def main(config: Path, check: bool, front: str | None, log_level: str, log_format: str) -> None:
     """Serve desk phones their configuration and firmware. Runs in the foreground; SIGTERM ends it in order."""
     if front is not None:
-        _serve_as_front(front, level=log_level, json_lines=log_format == "json")
+        _serve_as_front(front, level=log_level, form=log_format)
         return
     settings = _settings_or_exit(config)
     if check:
@@ -379,18 +389,18 @@ def main(config: Path, check: bool, front: str | None, log_level: str, log_forma
     # The one place that may import the reactor: everything else is handed it.
     from twisted.internet import reactor
 
-    levels = start_logging(sys.stderr, level=settings.log.level, json_lines=settings.log.format == "json")
-    use_levels(levels, settings.log.level, settings.log.levels)
+    levels = start_logging(sys.stderr, level=settings.log.level, form=settings.log.format)
+    levels.use(settings.log.level, settings.log.levels)
     status = Process(settings, reactor, partial(load_settings, config), levels).run()
     sys.exit(status)
 
 
-def _serve_as_front(given: str, *, level: str, json_lines: bool) -> None:
+def _serve_as_front(given: str, *, level: str, form: str) -> None:
     from twisted.internet import reactor
 
     family, _, sockets = given.partition(",")
-    start_logging(sys.stderr, level=level, json_lines=json_lines)
-    FrontProcess(reactor, None if family == "-" else int(family), int(sockets)).run()
+    levels = start_logging(sys.stderr, level=level, form=form)
+    FrontProcess(reactor, None if family == "-" else int(family), int(sockets), levels.use).run()
 
 
 if __name__ == "__main__":

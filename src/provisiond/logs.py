@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Mapping
+import socket
+from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import IO, Any
 
@@ -21,6 +23,22 @@ from zope.interface import implementer
 
 HIDDEN = "***"
 MAX_LINE = 16_384
+JOURNAL = "/run/systemd/journal/socket"
+FIELDS = (
+    "protocol",
+    "method",
+    "peer",
+    "device",
+    "mac",
+    "plugin",
+    "path",
+    "outcome",
+    "status",
+    "bytes",
+    "duration_ms",
+    "reason",
+)
+PRIORITIES = {LogLevel.debug: 7, LogLevel.info: 6, LogLevel.warn: 4, LogLevel.error: 3, LogLevel.critical: 2}
 
 _NAMED_SECRET = re.compile(
     # No beginning of the name is asked for: looking for one at each character took time with the square of the length.
@@ -64,72 +82,159 @@ def _one_line(text: str) -> str:
     return shown[:MAX_LINE].replace("\n", "\n  ")
 
 
+def _level_of(event: LogEvent) -> Any:
+    return event.get("log_level", LogLevel.info)
+
+
+def _subsystem_of(event: LogEvent) -> str:
+    return str(event.get("log_namespace", "-")).removeprefix("provisiond.")
+
+
+def _message_of(event: LogEvent) -> str:
+    return redacted(eventAsText(event, includeTimestamp=False, includeSystem=False))[:MAX_LINE]
+
+
+def _members_of(event: LogEvent) -> dict[str, Any]:
+    return {name: redacted_value(event[name]) for name in FIELDS if name in event}
+
+
 @implementer(ILogObserver)
 class TextObserver:
-    """Writes one line an event: time, level, subsystem, text. May be called from any thread."""
+    """Writes one line an event: time, level, subsystem, text. May be called from any thread.
 
-    def __init__(self, out: IO[str]) -> None:
+    :param marks: True to begin each line with its priority as ``<6>``, which systemd's journal takes off again.
+    """
+
+    def __init__(self, out: IO[str], *, marks: bool = False) -> None:
         self._out = out
+        self._marks = marks
         self._lock = Lock()
 
     def __call__(self, event: LogEvent) -> None:
         """Write one event."""
-        level = event.get("log_level", LogLevel.info).name
-        text = eventAsText(event, includeTimestamp=True, includeSystem=False)
-        system = str(event.get("log_namespace", "-")).removeprefix("provisiond.")
-        stamp, _, rest = text.partition(" ")
-        line = f"{stamp} {level:<8} {system}: {_one_line(redacted(rest))}\n"
+        level = _level_of(event)
+        mark = f"<{PRIORITIES[level]}>" if self._marks else ""
+        text = self._text(event, level).replace("\n", f"\n{mark}")
         with self._lock:
-            self._out.write(line)
+            self._out.write(f"{mark}{text}\n")
             self._out.flush()
+
+    def _text(self, event: LogEvent, level: Any) -> str:
+        text = eventAsText(event, includeTimestamp=True, includeSystem=False)
+        stamp, _, rest = text.partition(" ")
+        return f"{stamp} {level.name:<8} {_subsystem_of(event)}: {_one_line(redacted(rest))}"
+
+
+class JsonObserver(TextObserver):
+    """Writes one JSON object a line; members of events named in ``FIELDS`` come along."""
+
+    def _text(self, event: LogEvent, level: Any) -> str:
+        document = {
+            "time": event.get("log_time"),
+            "level": level.name,
+            "subsystem": _subsystem_of(event),
+            "message": _message_of(event),
+            **_members_of(event),
+        }
+        return json.dumps(document, default=str)
 
 
 @implementer(ILogObserver)
-class JsonObserver:
-    """Writes one JSON object a line; members of events named in ``fields`` come along."""
+class JournalObserver:
+    """Gives each event to systemd's journal with its members as fields, e.g. ``PROVISIOND_DEVICE``.
 
-    fields = ("protocol", "peer", "device", "mac", "plugin", "path", "status", "bytes", "duration_ms", "reason")
+    Source: systemd, "Native Journal Protocol". May be called from any thread, never waits.
 
-    def __init__(self, out: IO[str]) -> None:
-        self._out = out
-        self._lock = Lock()
+    :param instead: takes what the journal does not take.
+    :param path: socket of the journal.
+    """
+
+    def __init__(self, instead: ILogObserver, path: str = JOURNAL) -> None:
+        self._instead = instead
+        self._path = path
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
 
     def __call__(self, event: LogEvent) -> None:
-        """Write one event."""
-        document = {
-            "time": event.get("log_time"),
-            "level": event.get("log_level", LogLevel.info).name,
-            "subsystem": str(event.get("log_namespace", "-")).removeprefix("provisiond."),
-            "message": redacted(eventAsText(event, includeTimestamp=False, includeSystem=False))[:MAX_LINE],
+        """Hand over one event."""
+        fields = {
+            "MESSAGE": _message_of(event),
+            "PRIORITY": PRIORITIES[_level_of(event)],
+            "SYSLOG_IDENTIFIER": "provisiond",
+            "PROVISIOND_SUBSYSTEM": _subsystem_of(event),
         }
-        document.update({name: redacted_value(event[name]) for name in self.fields if name in event})
-        line = json.dumps(document, default=str) + "\n"
-        with self._lock:
-            self._out.write(line)
-            self._out.flush()
+        members = _members_of(event).items()
+        fields.update({f"PROVISIOND_{name.upper()}": value for name, value in members if value is not None})
+        try:
+            self._socket.sendto(
+                b"".join(_journal_field(name, str(value)) for name, value in fields.items()), self._path
+            )
+        except OSError:
+            self._instead(event)
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        self._socket.close()
 
 
-def use_levels(predicate: LogLevelFilterPredicate, level: str, levels: Mapping[str, str]) -> None:
-    """Write events of at least these levels from now on.
+def _journal_field(name: str, value: str) -> bytes:
+    content = value.encode("utf-8", "replace")
+    if b"\n" not in content:
+        return b"%s=%s\n" % (name.encode(), content)
+    return b"%s\n%s%s\n" % (name.encode(), len(content).to_bytes(8, "little"), content)
 
-    :param level: where the subsystem has none of its own.
-    :param levels: of subsystems as log lines name them, such as ``tftp`` or ``packages.downloads``, with all below.
+
+def is_journal(out: IO[str]) -> bool:
+    """Tell whether what is written there goes to systemd's journal (systemd.exec(5), ``JOURNAL_STREAM``)."""
+    try:
+        place = os.fstat(out.fileno())
+    except (OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{place.st_dev}:{place.st_ino}"
+
+
+class Levels:
+    """The levels in force; they can be changed while the server runs.
+
+    :param predicate: of the observer that they are in force for.
     """
-    predicate.clearLogLevels()
-    predicate.setLogLevelForNamespace("", LogLevel.levelWithName(level))
-    for subsystem, own in levels.items():
-        predicate.setLogLevelForNamespace(f"provisiond.{subsystem}", LogLevel.levelWithName(own))
+
+    def __init__(self, predicate: LogLevelFilterPredicate, level: str = "info") -> None:
+        self._predicate = predicate
+        self._listeners: list[Callable[[str, Mapping[str, str]], object]] = []
+        self.level = level
+        self.levels: Mapping[str, str] = {}
+
+    def listen(self, listener: Callable[[str, Mapping[str, str]], object]) -> None:
+        """Call back with the levels after each change."""
+        self._listeners.append(listener)
+
+    def use(self, level: str, levels: Mapping[str, str]) -> None:
+        """Write events of at least these levels from now on.
+
+        :param level: ``debug``, ``info``, ``warn`` or ``error``; where the subsystem has none of its own.
+        :param levels: of subsystems as log lines name them, such as ``tftp`` or ``packages.downloads``, with all below.
+        """
+        self.level, self.levels = level, dict(levels)
+        self._predicate.clearLogLevels()
+        self._predicate.setLogLevelForNamespace("", LogLevel.levelWithName(level))
+        for subsystem, own in levels.items():
+            self._predicate.setLogLevelForNamespace(f"provisiond.{subsystem}", LogLevel.levelWithName(own))
+        for listener in self._listeners:
+            listener(level, self.levels)
 
 
-def start_logging(out: IO[str], *, level: str, json_lines: bool) -> LogLevelFilterPredicate:
-    """Send every event of at least ``level`` to ``out``.
+def start_logging(out: IO[str], *, level: str, form: str) -> Levels:
+    """Send every event of at least ``level`` to ``out``, or to systemd's journal.
 
     :param level: ``debug``, ``info``, ``warn`` or ``error``.
-    :returns: the predicate in force; its levels can be changed for each namespace while the daemon runs.
+    :param form: ``text``, ``json``, or ``journal`` for the journal's own form; ``out`` takes what that does not take.
+    :returns: the levels in force.
     """
+    marks = is_journal(out)
+    text = JsonObserver(out, marks=marks) if form == "json" else TextObserver(out, marks=marks)
+    observer = JournalObserver(text) if form == "journal" else text
     predicate = LogLevelFilterPredicate(LogLevel.levelWithName(level))
-    observer = JsonObserver(out) if json_lines else TextObserver(out)
     globalLogBeginner.beginLoggingTo(
         [FilteringLogObserver(observer, [predicate])], redirectStandardIO=False, discardBuffer=True
     )
-    return predicate
+    return Levels(predicate, level)

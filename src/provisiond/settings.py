@@ -322,7 +322,7 @@ class LogSettings(Section):
 
     level: LogLevel = "info"
     levels: dict[Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_]+)*$")], LogLevel] = {}
-    format: Literal["text", "json"] = "text"
+    format: Literal["text", "json", "journal"] = "text"
 
 
 class Settings(Section):

@@ -42,7 +42,7 @@ class Sockets:
     phones: PhoneService | None = None
     fronts: Fronts | None = None
     certificates: Sequence[ServerCertificate] = ()
-    figures: Mapping[object, Figures] = field(factory=dict)
+    figures: Mapping[Any, Figures] = field(factory=dict)
 
     def sum_of(self, name: str, own: float) -> dict[tuple[str, ...], float]:
         """Return a figure of this process and all that serve phones for it."""

@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Iterato
     server = prepared(tmp_path_factory.mktemp("server"), repository)
     document = yaml.safe_load(server.server.settings.read_text())
     document["general"].update(workers=2, sync="asterisk_ami")
+    document["log"] = {"format": "json"}
     document["asterisk_ami"] = {"port": free_port(), "username": "provisiond", "password": "secret"}
     files = ":".join(f"{what}={_put_certificate(server.server.settings.parent, 1)[what]}" for what in FILES)
     document["extensions"] = {"listen": f"ssl:{free_port()}:interface=127.0.0.1:{files}"}
@@ -170,6 +171,81 @@ def test_few_descriptors_are_left(house: Running) -> None:
     becomes(house, "descriptors-low", there=False)
 
 
+def lines(house: Running) -> list[dict[str, Any]]:
+    """Return the lines of the log that are JSON."""
+    return [json.loads(line) for line in house.server.log_text().splitlines() if line.startswith("{")]
+
+
+def until(condition: Callable[[], bool], seconds: float = 90) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def test_each_request_of_a_phone_is_a_line_with_every_member_on_every_way(house: Running) -> None:
+    # The second request is answered from memory, plain ones beside twisted.web and others by it, in several processes.
+    for _ in range(2):
+        content = fetch_tftp(house.tftp, SEP, address="127.0.3.101")
+        assert content is not None
+        assert fetch_http(house.http, f"/{SEP}", address="127.0.3.101") == content
+    plain_http = urllib.request.Request(
+        f"http://127.0.0.1:{house.http}/{SEP}", headers={"Expect": "x", "Range": "bytes=0-"}
+    )
+    with urllib.request.urlopen(plain_http, timeout=20) as answer:
+        answer.read()
+    assert fetch_http(house.http, "/nothing.cfg", address="127.0.3.102") is None
+
+    def requests() -> list[dict[str, Any]]:
+        return [line for line in lines(house) if line["subsystem"] == "phones" and "outcome" in line]
+
+    assert until(lambda: len(requests()) >= 6), requests()
+    served = [line for line in requests() if line["outcome"] == "served"]
+    assert {line["protocol"] for line in served} == {"tftp", "http"}
+    for line in served:
+        assert (line["plugin"], line["mac"], line["bytes"]) == ("cisco-sccp-9.0.3", "00:1b:54:00:00:05", len(content))
+        assert SEP in line["path"]
+        assert line["peer"].startswith("127.")
+        assert line["device"]
+        assert line["reason"].startswith("rendered file")
+        assert line["duration_ms"] >= 0
+        assert line["method"] in ("GET", "RRQ")
+    assert [line["reason"] for line in requests() if line["path"] == "/nothing.cfg"]
+
+
+def test_levels_are_changed_while_it_runs_in_every_process(house: Running) -> None:
+    def heard(words: str) -> int:
+        return sum(words in line["message"] for line in lines(house))
+
+    def ask() -> int:
+        house.rest.get("/log/levels")
+        return heard("/log/levels")
+
+    before = ask()
+    assert before > 0
+    house.rest.call("PUT", "/log/levels", {"level": "info", "levels": {"rest": "error"}})
+    quiet = heard("/log/levels")
+    assert ask() == quiet
+    os.kill(house.server.pid, signal.SIGHUP)
+    assert until(lambda: house.rest.get("/log/levels")["levels"] == {}), "SIGHUP brings those of the settings back"
+    assert until(lambda: ask() > quiet)
+    (front,) = fronts(house)
+    told = heard("serves phones")
+    house.rest.call("PUT", "/log/levels", {"level": "info", "levels": {"phones.sharing.front": "error"}})
+    os.kill(front, signal.SIGKILL)
+    assert until(lambda: fronts(house) not in ([], [front]) and figures(house)["provisiond_workers", ()] == 2)
+    assert heard("serves phones") == told, "the process that takes its place begins with these levels"
+    house.rest.call("PUT", "/log/levels", {"level": "info", "levels": {}})
+
+
+def fronts(house: Running) -> list[int]:
+    """Return the processes that serve phones beside the owner."""
+    children = Path(f"/proc/{house.server.pid}/task/{house.server.pid}/children").read_text().split()
+    return [int(each) for each in children if b"--front" in Path(f"/proc/{each}/cmdline").read_bytes()]
+
+
 def test_load_balancers_need_no_token_and_learn_nothing(house: Running) -> None:
     assert plain(house, "/health/live") == (200, {"status": "live", "reasons": []})
     assert plain(house, "/health/ready") == (200, {"status": "ready", "reasons": []})
@@ -190,19 +266,23 @@ def figures(house: Running) -> dict[tuple[str, tuple[str, ...]], float]:
     }
 
 
+COUNTED = (
+    ("provisiond_phone_requests_total", ("served", "tftp")),
+    ("provisiond_phone_requests_total", ("served", "http")),
+    ("provisiond_tftp_transfers_total", ("done",)),
+)
+
+
 def test_metrics_of_all_processes_together(house: Running) -> None:
+    before = figures(house)
     for number in range(8):
         assert fetch_tftp(house.tftp, SEP, address=f"127.0.3.{number + 1}") is not None
         assert fetch_http(house.http, f"/{SEP}", address=f"127.0.3.{number + 1}") is not None
     deadline = time.monotonic() + 90
     while True:
         found = figures(house)
-        counted = (
-            found.get(("provisiond_phone_requests_total", ("served", "tftp")), 0),
-            found.get(("provisiond_phone_requests_total", ("served", "http")), 0),
-            found.get(("provisiond_tftp_transfers_total", ("done",)), 0),
-            found.get(("provisiond_workers", ()), 0),
-        )
+        more = [found.get(key, 0) - before.get(key, 0) for key in COUNTED]
+        counted = (*more, found["provisiond_workers", ()])
         if counted == (8, 8, 8, 2):
             break
         assert time.monotonic() < deadline, counted

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import socket
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.logger import Logger, LogLevel, LogLevelFilterPredicate
 
-from provisiond.logs import JsonObserver, TextObserver, redacted, redacted_value, use_levels
+from provisiond.logs import JournalObserver, JsonObserver, Levels, TextObserver, is_journal, redacted, redacted_value
 
 
 @pytest.mark.parametrize(
@@ -84,7 +87,10 @@ def test_a_json_line_has_the_members_of_the_event() -> None:
 
 def test_subsystems_have_levels_of_their_own() -> None:
     predicate = LogLevelFilterPredicate(LogLevel.info)
-    use_levels(predicate, "warn", {"tftp": "debug", "packages.downloads": "error"})
+    levels = Levels(predicate)
+    told: list[tuple[str, dict[str, str]]] = []
+    levels.listen(lambda level, own: told.append((level, dict(own))))
+    levels.use("warn", {"tftp": "debug", "packages.downloads": "error"})
     shown = {
         name: predicate.logLevelForNamespace(f"provisiond.{name}").name
         for name in ("rest", "tftp", "tftp.transfer", "packages", "packages.downloads")
@@ -96,5 +102,70 @@ def test_subsystems_have_levels_of_their_own() -> None:
         "packages": "warn",
         "packages.downloads": "error",
     }
-    use_levels(predicate, "error", {})
+    levels.use("error", {})
+    assert told == [("warn", {"tftp": "debug", "packages.downloads": "error"}), ("error", {})]
+    assert (levels.level, levels.levels) == ("error", {})
     assert predicate.logLevelForNamespace("provisiond.tftp").name == "error"
+
+
+@pytest.mark.parametrize("observer_type", [TextObserver, JsonObserver])
+def test_each_line_for_the_journal_begins_with_its_priority(observer_type: type[TextObserver]) -> None:
+    out = io.StringIO()
+    log = Logger(namespace="provisiond.phones", observer=observer_type(out, marks=True))
+    log.error("one\ntwo")
+    log.debug("three")
+    lines = out.getvalue().splitlines()
+    assert {line[:3] for line in lines} == {"<3>", "<7>"}
+    if observer_type is JsonObserver:
+        assert [json.loads(line[3:])["message"] for line in lines] == ["one\ntwo", "three"]
+    else:
+        assert [line[:3] for line in lines] == ["<3>", "<3>", "<7>"]
+
+
+def test_only_the_stream_that_systemd_names_is_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tmp_path / "out").open("w") as out, (tmp_path / "other").open("w") as other:
+        monkeypatch.delenv("JOURNAL_STREAM", raising=False)
+        assert not is_journal(out)
+        status = os.fstat(out.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
+        assert is_journal(out)
+        assert not is_journal(other)
+    assert not is_journal(io.StringIO())
+
+
+def _fields(datagram: bytes) -> dict[str, str]:
+    """Read systemd's native form: NAME=value lines, or NAME, eight bytes of length, and the value."""
+    found = {}
+    while datagram:
+        line, _, rest = datagram.partition(b"\n")
+        name, equals, value = line.partition(b"=")
+        if not equals:
+            length = int.from_bytes(rest[:8], "little")
+            value, rest = rest[8 : 8 + length], rest[9 + length :]
+        found[name.decode()] = value.decode()
+        datagram = rest
+    return found
+
+
+def test_the_journal_gets_members_as_fields(tmp_path: Path) -> None:
+    path, out = str(tmp_path / "journal"), io.StringIO()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
+        journal.bind(path)
+        journal.settimeout(30)
+        observer = JournalObserver(TextObserver(out), path)
+        log = Logger(namespace="provisiond.phones", observer=observer)
+        log.warn("{path} has\npassword=hunter2", path="/a.cfg", device="d1", mac=None, outcome="served", bytes=7)
+        assert _fields(journal.recv(65_536)) == {
+            "MESSAGE": "/a.cfg has\npassword=***",
+            "PRIORITY": "4",
+            "SYSLOG_IDENTIFIER": "provisiond",
+            "PROVISIOND_SUBSYSTEM": "phones",
+            "PROVISIOND_DEVICE": "d1",
+            "PROVISIOND_PATH": "/a.cfg",
+            "PROVISIOND_OUTCOME": "served",
+            "PROVISIOND_BYTES": "7",
+        }
+    assert out.getvalue() == ""
+    log.info("the journal is gone")
+    observer.close()
+    assert out.getvalue().endswith("phones: the journal is gone\n"), "nothing is lost"

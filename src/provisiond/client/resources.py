@@ -11,6 +11,7 @@ from provisiond.client.extensions import Extensions
 from provisiond.client.faces import Asked, Face, Resource, Way
 from provisiond.client.host import HostPackages
 from provisiond.client.inspection import Inspection
+from provisiond.client.log_levels import LogLevels
 from provisiond.client.messages import Conversation, Request, checked, flags
 from provisiond.client.operations import Operations
 from provisiond.client.parameters import Parameters
@@ -38,6 +39,7 @@ class Resources(Resource[Way]):
         self.events: Events[Way] = Events(face)
         self.inspection: Inspection[Way] = Inspection(face)
         self.backups: Backups[Way] = Backups(face)
+        self.log_levels: LogLevels[Way] = LogLevels(face)
         self.host: HostPackages[Way] = HostPackages(face)
         self.extensions: Extensions[Way] = Extensions(face)
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.logger import LogLevelFilterPredicate
+
+from provisiond.logs import Levels
 from provisiond.metrics import Metrics
 from provisiond.provisioning.host_side import HostSide
 from provisiond.provisioning.house import House
@@ -21,6 +24,7 @@ from provisiond.rest.gate import TokenGate
 from provisiond.rest.health import HealthResources
 from provisiond.rest.host_packages import UPLOADS, HostPackageResources
 from provisiond.rest.inspection import InspectionResources, Journal
+from provisiond.rest.log_levels import LogLevelResources
 from provisiond.rest.migration import MigrationResources
 from provisiond.rest.operations import PATHS, OperationListResource, OperationResource
 from provisiond.rest.package_files import FILE_UPLOADS, PackageFileResources
@@ -36,12 +40,16 @@ from provisiond.rest.tenants import TenantResources
 from provisiond.rest.tokens import TokenResources
 
 
-def routed(house: House, journal: Journal, metrics: Metrics, clock: Any) -> Router:
-    """Return the router with every resource of the API."""
+def routed(house: House, journal: Journal, metrics: Metrics, clock: Any, levels: Levels | None = None) -> Router:
+    """Return the router with every resource of the API.
+
+    :param levels: of the log, which programs may change; None when this process does not log.
+    """
     gate = TokenGate(house.tokens, house.tenants, clock.seconds, house.outside)
     router = Router(gate, metrics)
     router.add(ServerResources(house.parameters, metrics))
     router.add(HealthResources(house.health))
+    router.add(LogLevelResources(levels or Levels(LogLevelFilterPredicate())))
     router.add(DeviceResources(house.devices, house.contact, house.synchronization, house.plugins))
     router.add(ConfigResources(house.configs))
     router.add(PluginResources(house.plugins, house.packages))
@@ -69,12 +77,14 @@ def routed(house: House, journal: Journal, metrics: Metrics, clock: Any) -> Rout
     return router
 
 
-def api_site(house: House, journal: Journal, metrics: Metrics, reactor: Any, *, max_body: int) -> ApiSite:
-    """Return the site that serves the API."""
+def api_site(
+    house: House, journal: Journal, metrics: Metrics, reactor: Any, *, max_body: int, levels: Levels | None = None
+) -> ApiSite:
+    """Return the site that serves the API; see :func:`routed`."""
     uploads = dict.fromkeys(PIECES, PIECE)
     if house.host_side is not None:
         uploads |= dict.fromkeys((*UPLOADS, *FILE_UPLOADS), house.host_side.packages.rules.max_upload)
-    return ApiSite(Front(routed(house, journal, metrics, reactor)), reactor, max_body=max_body, uploads=uploads)
+    return ApiSite(Front(routed(house, journal, metrics, reactor, levels)), reactor, max_body=max_body, uploads=uploads)
 
 
 def extension_resources(side: HostSide) -> ExtensionResources:

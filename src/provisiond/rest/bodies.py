@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from provisiond.errors import InvalidInput
 from provisiond.model.json_text import parsed_json_object
@@ -73,6 +73,18 @@ class ParamBody(Body):
     """A parameter."""
 
     param: ParamValue
+
+
+LogLevel = Literal["debug", "info", "warn", "error"]
+
+
+class LogLevelsBody(Body):
+    """Which log lines are written."""
+
+    level: LogLevel
+    levels: dict[Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_]+)*$", max_length=100)], LogLevel] = Field(
+        {}, max_length=100, description="Of single subsystems, such as tftp, with all below."
+    )
 
 
 class DhcpInfoBody(Body):

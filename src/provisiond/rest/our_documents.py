@@ -25,6 +25,13 @@ class ServerProblems(Document):
     problems: list[ServerProblemRow]
 
 
+class LogLevels(Document):
+    """Which log lines are written: of these levels and above."""
+
+    level: Literal["debug", "info", "warn", "error"]
+    levels: dict[str, Literal["debug", "info", "warn", "error"]] = Field(description="Of single subsystems.")
+
+
 class Readiness(Document):
     """Whether requests may be sent here."""
 

@@ -77,6 +77,8 @@ token list
 tenant add shop
 tenant list
 status
+log levels
+log set tftp=debug
 dhcp generate --format isc --vlan 20
 dhcp generate --format kea --sip-server 192.0.2.5
 export devices

@@ -169,6 +169,20 @@ class Case:
 CASES = [
     Case("status", lambda c: c.status(), "GET /status", told({"rest_api": "ok"}), {"rest_api": "ok"}),
     Case(
+        "log_levels.get",
+        lambda c: c.log_levels.get(),
+        "GET /log/levels",
+        told({"level": "info", "levels": {}}),
+        {"level": "info", "levels": {}},
+    ),
+    Case(
+        "log_levels.set",
+        lambda c: c.log_levels.set("warn", {"tftp": "debug"}),
+        "PUT /log/levels",
+        NONE,
+        body={"level": "warn", "levels": {"tftp": "debug"}},
+    ),
+    Case(
         "problems",
         lambda c: c.problems(),
         "GET /status/problems",

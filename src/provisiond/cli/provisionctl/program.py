@@ -37,6 +37,7 @@ NOUNS: Final[Mapping[str, str]] = {
     "export": "transfer",
     "firmware": "firmware",
     "import": "transfer",
+    "log": "log",
     "man": "server",
     "migrate-from": "migrate",
     "operation": "operation",

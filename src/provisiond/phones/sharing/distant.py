@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Final, cast
 
 from twisted.internet.defer import Deferred
@@ -26,6 +26,7 @@ from provisiond.provisioning.ports import Clock
 from provisiond.tftp.source import TransferResult
 
 log = Logger()
+UseLevels = Callable[[str, Mapping[str, str]], object]
 TELL_SECONDS: Final = 0.5
 MAX_TRANSFERS: Final = 20_000
 MAX_ANSWERED: Final = 200
@@ -39,6 +40,7 @@ class DistantPipeline(Protocol):
 
     :param begin: called with the owner's first message.
     :param ended: called when the owner is gone.
+    :param levels: takes the levels of log lines when they change.
     """
 
     def __init__(
@@ -48,9 +50,11 @@ class DistantPipeline(Protocol):
         begin: Callable[[dict[str, Any]], None],
         ended: Callable[[], None],
         *,
+        levels: UseLevels = lambda level, levels: None,
         now: Callable[[], float] = time.time,
         tick: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._levels = levels
         self._stamp = stamp
         self._remembered = Remembered(stamp.read)
         self.own: OwnAnswers | None = None
@@ -169,6 +173,9 @@ class DistantPipeline(Protocol):
             if header.get("kind") == "begin":
                 self._begin(header)
                 self._write({"kind": "serving"})
+                continue
+            if header.get("kind") == "levels":
+                self._levels(header["level"], header["levels"])
                 continue
             if header.get("kind") == "feed":
                 self._take(header)

@@ -10,7 +10,7 @@ from twisted.logger import Logger
 
 from provisiond.identification.knowledge import Knowledge
 from provisiond.phones.service import PhoneService
-from provisiond.phones.sharing.distant import DistantPipeline
+from provisiond.phones.sharing.distant import DistantPipeline, UseLevels
 from provisiond.phones.sharing.known import KnownFiles, KnownPhones
 from provisiond.phones.sharing.own_answers import OwnAnswers
 from provisiond.phones.sharing.ports import share
@@ -47,6 +47,7 @@ class Front:
     :param tftp: descriptors of bound UDP sockets that nobody else reads from.
     :param transfers: how many TFTP transfers at once are possible here, of those wanted.
     :param ended: called when the owner is gone.
+    :param use_levels: takes the levels of log lines, in general and of subsystems.
     """
 
     def __init__(
@@ -59,7 +60,9 @@ class Front:
         tftp: Sequence[int],
         transfers: Any,
         ended: Any,
+        use_levels: UseLevels = lambda level, levels: None,
     ) -> None:
+        self._use_levels = use_levels
         self._reactor = reactor
         self._threads = threads
         self._http_fd = http
@@ -69,7 +72,7 @@ class Front:
         self._phones: PhoneService | None = None
         self._tftp: TftpService | None = None
         self._figures: Any = None
-        self.pipeline = DistantPipeline(stamp, reactor, self._begin, ended)
+        self.pipeline = DistantPipeline(stamp, reactor, self._begin, ended, levels=use_levels)
 
     async def stop(self, seconds: float) -> None:
         """Take no more requests, let transfers finish for at most so long, and tell the owner of them."""
@@ -86,6 +89,7 @@ class Front:
 
     def _begin(self, header: dict[str, Any]) -> None:
         settings = Settings.model_validate(header["settings"])
+        self._use_levels(*header["levels"])
         files = KnownFiles(self.pipeline.ask)
         self.pipeline.own = OwnAnswers(KnownPhones(Knowledge.shipped(), files), files, self.pipeline.answered)
         if self._http_fd is not None:

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
 
 from provisiond.descriptors import allowed_transfers
+from provisiond.phones.sharing.distant import UseLevels
 from provisiond.phones.sharing.front import Front
 from provisiond.phones.sharing.fronts import FIRST_TFTP_FD, HTTP_FD, LINK_FD, STAMP_FD
 from provisiond.phones.sharing.stamps import SharedStamp
@@ -23,9 +24,10 @@ class FrontProcess:
 
     :param family: address family of the HTTP socket that was given, or None.
     :param sockets: how many UDP sockets were given.
+    :param use_levels: takes the levels of log lines, in general and of subsystems.
     """
 
-    def __init__(self, reactor: Any, family: int | None, sockets: int) -> None:
+    def __init__(self, reactor: Any, family: int | None, sockets: int, use_levels: UseLevels) -> None:
         self._reactor = reactor
         self._front = Front(
             reactor,
@@ -35,6 +37,7 @@ class FrontProcess:
             tftp=range(FIRST_TFTP_FD, FIRST_TFTP_FD + sockets),
             transfers=allowed_transfers,
             ended=self._ended,
+            use_levels=use_levels,
         )
 
     def run(self) -> None:

@@ -48,7 +48,7 @@ class OwnerEnd(Protocol):
         *,
         feeding: Feeding | None = None,
         is_key: Callable[[str], bool] = lambda text: False,
-        figures: MutableMapping[object, Figures] | None = None,
+        figures: MutableMapping[OwnerEnd, Figures] | None = None,
     ) -> None:
         self._figures = {} if figures is None else figures
         self._is_key = is_key
