@@ -231,12 +231,13 @@ def test_levels_are_changed_while_it_runs_in_every_process(house: Running) -> No
     os.kill(house.server.pid, signal.SIGHUP)
     assert until(lambda: house.rest.get("/log/levels")["levels"] == {}), "SIGHUP brings those of the settings back"
     assert until(lambda: ask() > quiet)
+    assert until(lambda: heard("process 2 serves phones") > 0), house.server.log_text()[-3000:]
     (front,) = fronts(house)
-    told = heard("serves phones")
+    told = heard("process 2 serves phones")
     house.rest.call("PUT", "/log/levels", {"level": "info", "levels": {"phones.sharing.front": "error"}})
     os.kill(front, signal.SIGKILL)
     assert until(lambda: fronts(house) not in ([], [front]) and figures(house)["provisiond_workers", ()] == 2)
-    assert heard("serves phones") == told, "the process that takes its place begins with these levels"
+    assert heard("process 2 serves phones") == told, "the process that takes its place begins with these levels"
     house.rest.call("PUT", "/log/levels", {"level": "info", "levels": {}})
 
 
