@@ -29,7 +29,7 @@ from provisiond.logs import Levels, start_logging
 from provisiond.phones.service import PhoneService
 from provisiond.phones.sharing.front import tftp_service
 from provisiond.phones.sharing.front_process import FrontProcess
-from provisiond.phones.sharing.fronts import Fronts, OneFront
+from provisiond.phones.sharing.fronts import Fronts, OneFront, front_command
 from provisiond.phones.sharing.owner import Figures, OwnerEnd
 from provisiond.phones.sharing.ports import share
 from provisiond.phones.sharing.stamps import SharedStamp
@@ -48,12 +48,6 @@ from provisiond.watching import Sockets, Watching
 log = Logger()
 TRANSFER_SECONDS = 5.0
 ANEW_SECONDS = 1.0
-
-
-def front_command(settings: Settings) -> tuple[str, ...]:
-    """Return what begins a process that serves phones for this one."""
-    style = ("--log-level", settings.log.level, "--log-format", settings.log.format)
-    return (sys.executable, "-m", "provisiond.daemon", *style, "--front")
 
 
 class Daemon:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
@@ -12,11 +13,18 @@ from twisted.logger import Logger
 
 from provisiond.phones.sharing.owner import OwnerEnd
 from provisiond.phones.sharing.stamps import SharedStamp
+from provisiond.settings import Settings
 
 log = Logger()
 LINK_FD, STAMP_FD, HTTP_FD, FIRST_TFTP_FD = 3, 4, 5, 6
 LONG_LIFE: Final = 30.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+
+
+def front_command(settings: Settings) -> tuple[str, ...]:
+    """Return what begins a process that serves phones for this one."""
+    style = ("--log-level", settings.log.level, "--log-format", settings.log.format)
+    return (sys.executable, "-m", "provisiond.daemon", *style, "--front")
 
 
 class Spawner(Protocol):
