@@ -6,7 +6,7 @@ import fcntl
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from provisiond.logs import Levels, start_logging
 from provisiond.phones.service import PhoneService
 from provisiond.phones.sharing.front import tftp_service
 from provisiond.phones.sharing.front_process import FrontProcess
-from provisiond.phones.sharing.fronts import Fronts, OneFront, front_command
+from provisiond.phones.sharing.fronts import Fronts, OneFront, first_message, front_command, tell_levels
 from provisiond.phones.sharing.owner import Figures, OwnerEnd
 from provisiond.phones.sharing.ports import share
 from provisiond.phones.sharing.stamps import SharedStamp
@@ -57,7 +57,7 @@ class Daemon:
         self._settings = settings
         self._levels = levels
         if levels is not None:
-            levels.listen(self._tell_levels)
+            levels.listen(partial(tell_levels, self._figures))
         self._reactor = reactor
         self._parts: Parts | None = None
         self._ports: list[Any] = []
@@ -198,16 +198,7 @@ class Daemon:
         return Fronts(fronts, stamp)
 
     def _begin(self, number: int) -> dict[str, Any]:
-        log = self._levels or self._settings.log
-        return {
-            "settings": self._settings.model_dump(mode="json"),
-            "number": number,
-            "levels": (log.level, dict(log.levels)),
-        }
-
-    def _tell_levels(self, level: str, levels: Mapping[str, str]) -> None:
-        for end in tuple(self._figures):
-            end.tell({"kind": "levels", "level": level, "levels": dict(levels)})
+        return first_message(self._settings, self._levels or self._settings.log, number)
 
     async def _listen_on(self, what: str, endpoint: str, site: Any) -> None:
         try:

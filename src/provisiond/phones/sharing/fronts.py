@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, ProcessProtocol
 from twisted.logger import Logger
 
+from provisiond.logs import Levels
 from provisiond.phones.sharing.owner import OwnerEnd
 from provisiond.phones.sharing.stamps import SharedStamp
-from provisiond.settings import Settings
+from provisiond.settings import LogSettings, Settings
 
 log = Logger()
 LINK_FD, STAMP_FD, HTTP_FD, FIRST_TFTP_FD = 3, 4, 5, 6
@@ -25,6 +26,21 @@ def front_command(settings: Settings) -> tuple[str, ...]:
     """Return what begins a process that serves phones for this one."""
     style = ("--log-level", settings.log.level, "--log-format", settings.log.format)
     return (sys.executable, "-m", "provisiond.daemon", *style, "--front")
+
+
+def first_message(settings: Settings, log: LogSettings | Levels, number: int) -> dict[str, Any]:
+    """Return what tells a front what to serve, and which log lines to write."""
+    return {
+        "settings": settings.model_dump(mode="json"),
+        "number": number,
+        "levels": (log.level, dict(log.levels)),
+    }
+
+
+def tell_levels(ends: Iterable[OwnerEnd], level: str, levels: Mapping[str, str]) -> None:
+    """Let the fronts at these ends write log lines of other levels."""
+    for end in tuple(ends):
+        end.tell({"kind": "levels", "level": level, "levels": dict(levels)})
 
 
 class Spawner(Protocol):
