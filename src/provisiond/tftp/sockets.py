@@ -5,8 +5,11 @@ from __future__ import annotations
 import socket
 from typing import Final
 
+from twisted.logger import Logger
+
 from provisiond.errors import StartProblem
 
+log = Logger()
 MAX_REQUEST_DATAGRAM: Final = 2048
 RECEIVE_BUFFER: Final = 4 * 1024 * 1024
 _IP_PKTINFO: Final = getattr(socket, "IP_PKTINFO", 8)
@@ -23,11 +26,21 @@ def split_address(text: str) -> tuple[socket.AddressFamily, str, int]:
     return socket.AF_INET, host, int(port)
 
 
-def _widen(sock: socket.socket) -> None:
+def widen(sock: socket.socket) -> None:
+    """Give a listening socket room for thousands of requests; a line in the log tells when the system grants less."""
     try:
         sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER)
     except OSError:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    # Linux tells twice of what was asked for, its own expense included.
+    granted = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
+    if granted < RECEIVE_BUFFER:
+        log.warn(
+            "the system keeps only {granted} bytes of waiting TFTP requests: many phones at once must ask again; raise "
+            "net.core.rmem_max to {wanted}",
+            granted=granted,
+            wanted=RECEIVE_BUFFER,
+        )
 
 
 def listening(text: str, *, shared: bool = False) -> socket.socket:
@@ -45,7 +58,7 @@ def listening(text: str, *, shared: bool = False) -> socket.socket:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
         else:
             sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
-        _widen(sock)
+        widen(sock)
         if shared:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind((host, port))

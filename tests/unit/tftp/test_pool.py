@@ -7,11 +7,12 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from twisted.logger import capturedLogs
 
 from provisiond.tftp.image import prepared
 from provisiond.tftp.lines import OwnLine, SharedLine
 from provisiond.tftp.pool import SocketPool, drained
-from provisiond.tftp.sockets import leaving_from, listening, received
+from provisiond.tftp.sockets import RECEIVE_BUFFER, leaving_from, listening, received, widen
 
 LOCAL = "127.0.0.1"
 
@@ -144,3 +145,32 @@ def test_a_listening_socket_answers_from_the_address_that_was_asked() -> None:
         answers = [phone.recvfrom(100) for _ in range(3)]
     assert {sender for _, sender in answers} == {("127.0.0.5", answers[0][1][1])}
     assert [len(data) for data, _ in answers] == [12, 12, 8]
+
+
+class Kernel:
+    """A socket of a system that grants so many bytes, and more only to the privileged."""
+
+    def __init__(self, most: int, privileged: bool) -> None:
+        self.most, self.privileged, self.size = most, privileged, 0
+
+    def setsockopt(self, level: int, option: int, value: int) -> None:
+        if option == socket.SO_RCVBUF:
+            self.size = 2 * min(value, self.most)
+        elif self.privileged:
+            self.size = 2 * value
+        else:
+            raise PermissionError
+
+    def getsockopt(self, level: int, option: int) -> int:
+        return self.size
+
+
+@pytest.mark.parametrize(
+    ("most", "privileged", "told"), [(212_992, True, 0), (8_000_000, False, 0), (212_992, False, 1)]
+)
+def test_a_small_receive_buffer_is_told(most: int, privileged: bool, told: int) -> None:
+    kernel = Kernel(most, privileged)
+    with capturedLogs() as lines:
+        widen(kernel)  # type: ignore[arg-type]
+    assert [line["granted"] for line in lines] == [212_992] * told
+    assert kernel.size == 2 * (RECEIVE_BUFFER if not told else most)
