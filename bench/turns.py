@@ -35,6 +35,10 @@ class HandReactor(Clock):
     def turn(self, seconds: float = 0.0) -> bool:
         """Let time pass and read what there is; False when there was nothing to read."""
         self.advance(seconds)
+        return self.turn_without_calls()
+
+    def turn_without_calls(self) -> bool:
+        """Read what there is before anything that is planned is done; False when there was nothing to read."""
         ready = self._poll.poll(0)
         for fd, _ in ready:
             self._readers[fd].doRead()

@@ -66,6 +66,17 @@ class RequestQueue:
         """Let a request wait."""
         self._waiting[asked.key] = asked
 
+    def made_room(self, now: float) -> bool:
+        """Give up the place of the client that has not asked for longest, unless even that one has asked just now.
+
+        Most clients repeat after a second or two; one that is more patient gets a place when it asks again.
+        """
+        oldest = next(iter(self._waiting.values()), None)
+        if oldest is None or now - oldest.at <= 2 * self._soon:
+            return False
+        del self._waiting[oldest.key]
+        return True
+
     def taken(self, now: float) -> tuple[Asked | None, int]:
         """Return the request whose turn it is, if there is one, and how many clients have gone away meanwhile."""
         gone = 0

@@ -232,8 +232,10 @@ class TftpService:
 
     def _let_wait(self, asked: Asked) -> None:
         if not self._gate.occupancy.has_room(len(self._queue)):
-            self._turn_away(asked.sock, asked.key.peer, asked.local)
-            return
+            if not self._queue.made_room(asked.at):
+                self._turn_away(asked.sock, asked.key.peer, asked.local)
+                return
+            self._tell_refused("gone")
         self._queue.add(asked)
         if self._next_turn is None:
             self._next_turn = self._reactor.callLater(0, self._take_turns)

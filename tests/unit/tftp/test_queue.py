@@ -60,6 +60,16 @@ def test_who_has_not_asked_again_for_long_has_gone() -> None:
     assert queue.taken(7.0) == (None, 0)
 
 
+def test_the_one_that_has_not_asked_for_longest_makes_room() -> None:
+    queue = filled(0.0, 0.1, 2.0)
+    assert not queue.made_room(2.0)
+    queue.again(key(0), 2.0)
+    assert queue.made_room(2.2)
+    assert not queue.made_room(2.2)
+    assert {taken(queue, 2.2), taken(queue, 2.2)} == {0, 2}
+    assert not queue.made_room(99.0)
+
+
 def test_all_can_be_forgotten() -> None:
     queue = filled(0.0)
     queue.clear()

@@ -127,6 +127,20 @@ class TestCrowd:
         world.reactor.settle()
         assert world.service.admitted == REQUESTS_PER_TURN + 5
 
+    def test_who_has_left_gives_room_to_who_asks_now(self, serve: Callable[..., Any]) -> None:
+        world = serve({"x": PHONE}, bounds=bounds(transfers=REQUESTS_PER_TURN + 2))
+        for _ in range(REQUESTS_PER_TURN + 2):
+            world.ask("x")
+        world.reactor.turn()
+        assert world.service.waiting == 2
+        world.reactor.rightNow += 2.5
+        late = world.ask("x")
+        world.reactor.turn_without_calls()
+        assert (world.service.waiting, world.refused) == (2, ["gone"])
+        assert heard(late) is None
+        world.reactor.settle()
+        assert heard(late)[:4] == FIRST
+
     def test_nothing_is_spent_on_those_who_have_left(self, serve: Callable[..., Any]) -> None:
         world = serve({"x": PHONE}, bounds=bounds())
         for _ in range(REQUESTS_PER_TURN + 20):
