@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 
-from provisiond.errors import InvalidInput, Unauthorized
+from provisiond.errors import InvalidInput
 from provisiond.provisioning.backups import Backups
 from provisiond.provisioning.ports import Threads
 from provisiond.provisioning.received import ReceivedFiles
@@ -15,7 +15,7 @@ from provisiond.rest.bodies import AnyBody, Body, UploadBody
 from provisiond.rest.bulk import flag
 from provisiond.rest.operations import begun
 from provisiond.rest.our_documents import LastRestore, ReceivedSize
-from provisiond.rest.routing import Call, route
+from provisiond.rest.routing import Call, check_master, route
 
 # In which bodies may be as large as a piece.
 PIECES: Final = (rb"/(provd|0\.2|api/provd/0\.2)/uploads/",)
@@ -147,12 +147,3 @@ class BackupResources:
         check_master(call)
         await self._received.forget(call.arguments["upload"])
         return NO_CONTENT
-
-
-def check_master(call: Call) -> None:
-    """Refuse tokens of other tenants than the master one: a backup holds everybody's secrets.
-
-    :raises Unauthorized: for such a token.
-    """
-    if call.principal.tenant_uuid != call.scope.master:
-        raise Unauthorized("Unauthorized")

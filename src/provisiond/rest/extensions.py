@@ -18,7 +18,7 @@ from provisiond.provisioning.market import Market
 from provisiond.rest.answers import NO_CONTENT, Answer, encoded
 from provisiond.rest.bodies import UploadBody
 from provisiond.rest.problems import HttpProblem, answer_for, sentence_of, status_of
-from provisiond.rest.routing import Call, route
+from provisiond.rest.routing import Call, check_master, route
 
 JSON: Final = "application/json"
 MAX_REQUEST: Final = 1 << 20
@@ -67,7 +67,7 @@ class ExtensionResources:
     @route("GET", f"{BASE}/plugins", "plugind.plugins.read", "List the installed extensions", **_ANSWER)
     async def list_extensions(self, call: Call) -> Answer:
         """Return the metadata of each."""
-        _check_master(call)
+        check_master(call)
         items = [each.shown() for each in self._extensions.installed()]
         return _answer({"items": items, "total": len(items)})
 
@@ -82,7 +82,7 @@ class ExtensionResources:
     )
     async def install(self, call: Call) -> Answer:
         """Begin to install an extension."""
-        _check_master(call)
+        check_master(call)
         document = _document(call)
         reinstall = boolean("reinstall", call.query["reinstall"]) if call.query.get("reinstall") else False
         if "method" not in document:
@@ -99,7 +99,7 @@ class ExtensionResources:
     )
     async def get(self, call: Call) -> Answer:
         """Return its metadata."""
-        _check_master(call)
+        check_master(call)
         return _answer(self._extensions.get(call.arguments["namespace"], call.arguments["name"]).shown())
 
     @route(
@@ -112,7 +112,7 @@ class ExtensionResources:
     )
     async def uninstall(self, call: Call) -> Answer:
         """Begin to uninstall an extension; the answer has a body, that the public client reads."""
-        _check_master(call)
+        check_master(call)
         force = boolean("force", call.query["force"]) if call.query.get("force") else False
         operation = await self._extensions.uninstall(call.arguments["namespace"], call.arguments["name"], force=force)
         return _begun(call, operation.uuid)
@@ -129,7 +129,7 @@ class ExtensionResources:
     )
     async def search(self, call: Call) -> Answer:
         """Return a page of the market."""
-        _check_master(call)
+        check_master(call)
         return _answer(await self._market.search(call.query))
 
     @route(
@@ -137,7 +137,7 @@ class ExtensionResources:
     )
     async def offer(self, call: Call) -> Answer:
         """Return one entry of the market."""
-        _check_master(call)
+        check_master(call)
         return _answer(await self._market.get(call.arguments["namespace"], call.arguments["name"]))
 
     # The server
@@ -145,7 +145,7 @@ class ExtensionResources:
     @route("GET", f"{BASE}/config", "plugind.config.read", "Settings of this part, without secrets", **_ANSWER)
     async def config(self, call: Call) -> Answer:
         """Return the settings."""
-        _check_master(call)
+        check_master(call)
         return _answer(self._settings)
 
     @route("GET", f"{BASE}/status", "plugind.status.read", "State of this part", **_ANSWER)
@@ -165,14 +165,14 @@ class ExtensionResources:
     @route("GET", f"{BASE}/operations", "plugind.operations.read", "List installations and uninstallations", **_ANSWER)
     async def operations(self, call: Call) -> Answer:
         """Return every operation, newest first."""
-        _check_master(call)
+        check_master(call)
         items = [_operation(row) for row in self._extensions.operations.all()]
         return _answer({"items": items, "total": len(items)})
 
     @route("GET", f"{BASE}/operations/<uuid>", "plugind.operations.read", "Get an operation", **_ANSWER)
     async def operation(self, call: Call) -> Answer:
         """Return one operation."""
-        _check_master(call)
+        check_master(call)
         return _answer(_operation(self._extensions.operations.get(call.arguments["uuid"])))
 
     @route(
@@ -185,14 +185,14 @@ class ExtensionResources:
     )
     async def log(self, call: Call) -> Answer:
         """Return the log."""
-        _check_master(call)
+        check_master(call)
         text = await self._extensions.operations.log_of(call.arguments["uuid"])
         return Answer(content=text.encode("utf-8", "replace"), content_type="text/plain; charset=utf-8")
 
     @route("DELETE", f"{BASE}/operations/<uuid>", "plugind.operations.delete", "Forget an operation", **_ANSWER)
     async def forget(self, call: Call) -> Answer:
         """Forget an operation; its work goes on."""
-        _check_master(call)
+        check_master(call)
         await self._extensions.operations.delete(call.arguments["uuid"])
         return NO_CONTENT
 
@@ -210,11 +210,6 @@ class ExtensionResources:
         if first in ("plugins", "market", "config", "status", "operations") and call.method not in ("GET", "HEAD"):
             raise HttpProblem(405, "this method is not offered here")
         raise HttpProblem(404, "No such resource")
-
-
-def _check_master(call: Call) -> None:
-    if call.principal.tenant_uuid != call.scope.master:
-        raise Unauthorized("Unauthorized")
 
 
 def _document(call: Call) -> dict[str, Any]:

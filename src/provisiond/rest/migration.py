@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from provisiond.provisioning.taking_over import TakingOver
 from provisiond.rest.answers import Answer
-from provisiond.rest.backups import UNKNOWN, ReceivedBody, check_master
+from provisiond.rest.backups import UNKNOWN, ReceivedBody
 from provisiond.rest.operations import begun
 from provisiond.rest.our_documents import LastMigration
-from provisiond.rest.routing import Call, route
+from provisiond.rest.routing import Call, check_master, route
 
 
 class MigrationResources:

@@ -16,7 +16,7 @@ from twisted.web.iweb import IRequest
 from twisted.web.server import Request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from provisiond.errors import NotFound
+from provisiond.errors import NotFound, Unauthorized
 from provisiond.metrics import Metrics
 from provisiond.provisioning.holders import Holder
 from provisiond.provisioning.tenants import Scope
@@ -135,6 +135,15 @@ def routes_of(resource: object) -> list[tuple[Route, Endpoint]]:
 def acl_word(text: str) -> str:
     """Return an id as it stands in an ACL name: dots become underscores."""
     return text.replace(".", "_")
+
+
+def check_master(call: Call) -> None:
+    """Refuse tokens of other tenants than the master one, for what concerns everybody.
+
+    :raises Unauthorized: for such a token.
+    """
+    if call.principal.tenant_uuid != call.scope.master:
+        raise Unauthorized("Unauthorized")
 
 
 class Router:
