@@ -14,7 +14,7 @@ from bench.table import Case
 
 BIG = "big.bin"
 MIDDLE = "middle.bin"
-LOSSY_SECONDS = 8.0
+LOSSY_SECONDS = 5.0
 
 Load = Callable[[Target], Any]
 

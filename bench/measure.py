@@ -148,7 +148,7 @@ def prepare(bench: Bench, house: House) -> None:
 
 def play_storm(bench: Bench, house: House) -> None:
     """Play the boot storm."""
-    sizes, introduction = bench.sizes, bench.left() / 3
+    sizes, introduction = bench.sizes, bench.left() / 4
     played = storm(house, phones=sizes.storm_phones, seconds=sizes.storm_seconds, introduction=introduction)
     if played.phones < sizes.storm_phones:
         bench.note(f"boot storm: {played.phones} of {sizes.storm_phones} phones became known in {introduction:.0f} s")
@@ -160,7 +160,7 @@ def play_storm(bench: Bench, house: House) -> None:
 def compare_workers(bench: Bench) -> None:
     """Compare two processes with one."""
     results = workers.compare(
-        bench.directory / "workers", phones=300, rounds=bench.sizes.worker_rounds, seconds=2, say=bench.say
+        bench.directory / "workers", phones=150, rounds=bench.sizes.worker_rounds, seconds=2, say=bench.say
     )
     bench.tables.append(workers.table(results))
 
@@ -237,7 +237,7 @@ def run(sizes: Sizes) -> Bench:
         if sizes.rendered:
             bench.part("base config", lambda: change_base(bench), 120)
         if sizes.devices:
-            bench.part("crowd", lambda: crowd(bench), 90)
+            bench.part("crowd", lambda: crowd(bench), 60)
         lost = [(case.name, row["failed"]) for case in bench.cases for row in case.rows.get(OURS, []) if row["failed"]]
         bench.problems += [
             f"{name}: {count} transfers were lost or wrong" for name, count in lost if "loss" not in name
