@@ -56,8 +56,6 @@ class Daemon:
     def __init__(self, settings: Settings, reactor: Any, levels: Levels | None = None) -> None:
         self._settings = settings
         self._levels = levels
-        if levels is not None:
-            levels.listen(partial(tell_levels, self._figures))
         self._reactor = reactor
         self._parts: Parts | None = None
         self._ports: list[Any] = []
@@ -70,6 +68,8 @@ class Daemon:
         self._database: Any = None
         self._watching: Watching | None = None
         self._figures: dict[OwnerEnd, Figures] = {}
+        if levels is not None:
+            levels.listen(partial(tell_levels, self._figures))
         self._apis: list[ApiSite] = []
         self.begins_anew = False
         self.certificates: list[ServerCertificate] = []
