@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 
 from provisiond import __version__
 from provisiond.certificates import ServerCertificate, TlsEndpoint
+from provisiond.clock_watch import ClockWatch
 from provisiond.composition import Parts, compose
 from provisiond.current_settings import unwritable_directory, with_backlog
 from provisiond.descriptors import allowed_transfers
@@ -303,6 +304,7 @@ class Process:
         self._reactor.callWhenRunning(self._start)
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self._hangup))
         self._reactor.addSystemEventTrigger("before", "shutdown", self._stop)
+        ClockWatch(self._reactor).start()
         self._reactor.run()
         if self._daemon.begins_anew and self.status == 0:
             begin_anew()

@@ -200,6 +200,9 @@ class Operations:
             await work(running.progress)
         except ProvisiondError as problem:
             error = problem.sentence
+        except OSError as refusal:
+            log.failure("operation {id} failed", id=operation_id)
+            error = f"the system refused: {refusal.strerror}" if refusal.strerror else _UNEXPECTED
         except Exception:
             log.failure("operation {id} failed", id=operation_id)
             error = _UNEXPECTED

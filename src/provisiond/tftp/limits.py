@@ -47,7 +47,8 @@ class TokenBuckets:
         known = buckets.get(peer)
         level = self._burst
         if known is not None:
-            filled = known[0] + (now - known[1]) * self._rate
+            # A clock that is set back takes nothing away.
+            filled = known[0] + max(0.0, now - known[1]) * self._rate
             if filled < level:
                 level = filled
             buckets.move_to_end(peer)

@@ -113,6 +113,7 @@ class Transfers:
         self._by_key: dict[Key, Running] = {}
         self._by_peer: dict[Address, Running] = {}
         self._tick: Any = None
+        self._ticked_at = 0.0
 
     def __len__(self) -> int:
         """Return how many transfers run."""
@@ -239,7 +240,11 @@ class Transfers:
 
     def _ticked(self) -> None:
         now = self._reactor.seconds()
+        was_set_back, self._ticked_at = now < self._ticked_at, now
         for running in tuple(self._by_key.values()):
+            # What was due by a clock that has been set back is due by none that is known.
+            if was_set_back:
+                running.machine.deadline = min(running.machine.deadline, now)
             if running.machine.deadline <= now:
                 self._late(running, now)
         self._tick = self._reactor.callLater(TICK_SECONDS, self._ticked)

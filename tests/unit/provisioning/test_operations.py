@@ -66,6 +66,13 @@ def test_what_nobody_foresaw_is_told_blandly(world):
     assert operation.error == "the work failed because of a fault of the server, see the log"
 
 
+def test_what_the_system_refuses_is_told_without_its_path(world):
+    async def work(progress):
+        raise OSError(30, "Read-only file system", "/secret/path")
+
+    assert start(world, work).error == "the system refused: Read-only file system"
+
+
 def test_work_that_says_itself_that_it_failed_has_failed(world):
     async def work(progress):
         progress.fail()

@@ -9,6 +9,7 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
 
+from provisiond.clock_watch import ClockWatch
 from provisiond.descriptors import allowed_transfers
 from provisiond.phones.sharing.distant import UseLevels
 from provisiond.phones.sharing.front import Front
@@ -46,6 +47,7 @@ class FrontProcess:
         self._reactor.adoptStreamConnection(LINK_FD, socket.AF_UNIX, link)
         os.close(LINK_FD)
         self._reactor.addSystemEventTrigger("before", "shutdown", self._stop)
+        ClockWatch(self._reactor).start()
         self._reactor.run()
 
     def _stop(self) -> Deferred[None]:
