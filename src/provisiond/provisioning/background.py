@@ -38,7 +38,8 @@ class BackgroundQueue:
         self._drained: list[Deferred[None]] = []
 
     def __len__(self) -> int:
-        return len(self._ids)
+        # What was added and not read yet counts as one each: nobody knows yet how many devices these are.
+        return len(self._ids) + len(self._sources) + self._running
 
     @property
     def idle(self) -> bool:

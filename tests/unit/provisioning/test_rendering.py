@@ -197,7 +197,8 @@ def test_ten_thousand_devices_are_marked_at_once_and_rendered_beside_the_phones(
     world.restart()
     base = dict(world.configs.config("base").document)
     run(world.house.configs.replace("base", {**base, "raw_config": {"X_mark": "new"}}))
-    assert len(world.house.rendering.background) == 0
+    # The change is one thing to do, not ten thousand, until its turn comes.
+    assert 1 <= len(world.house.rendering.background) <= 2
     assert world.host.rendered == []
     phone = world.house.directory.get("d9999")
     assert world.file(phone)[4]["X_mark"] == "new"
