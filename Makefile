@@ -8,7 +8,7 @@ AUTHORS := build upload upload-stable upload-archive upload-firmwares promote ar
 	download-testing download-stable download-archive
 PLACE := $(if $(findstring :,$(DESTINATION)),$(DESTINATION),$(abspath $(DESTINATION)))
 
-.PHONY: $(AUTHORS) plugin-check plugin-lint help demo run test lint types contracts unit plugins venv system system-test clean bench bench-smoke
+.PHONY: $(AUTHORS) plugin-check plugin-lint help demo run test lint types contracts unit plugins venv system system-test clean bench bench-smoke deb test-deb
 
 help:
 	@sed -n '1s/^# //p' Makefile
@@ -16,6 +16,7 @@ help:
 	@echo "make plugins   build every shipped plugin into build/repository/"
 	@echo "make bench     measure beside other servers, some ten minutes; make bench-smoke: a minute, part of the tests"
 	@echo "make upload DESTINATION=…   and the other authors' targets: make -C plugins help"
+	@echo "make deb       the Debian package, into build/deb/; make test-deb: install it into a Debian of its own, and try it"
 	@echo "make clean     remove what was built"
 
 venv: $(STAMP)
@@ -67,6 +68,13 @@ unit: venv plugins system-test
 	@$(BIN)/coverage report --skip-covered --fail-under=80 >build/coverage.txt || { cat build/coverage.txt; exit 1; }
 
 test: lint types contracts unit bench-smoke
+
+deb:
+	@scripts/make-deb
+
+test-deb:
+	@scripts/need-programs test-deb
+	@/usr/bin/python3 tests/package/try_package.py
 
 clean:
 	rm -rf build dist var .venv .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

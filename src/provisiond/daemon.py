@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import fcntl
 import os
-import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import serverFromString
-from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from provisiond import __version__
-from provisiond.certificates import ServerCertificate, TlsEndpoint
-from provisiond.clock_watch import ClockWatch
+from provisiond.certificates import ServerCertificate
 from provisiond.composition import Parts, compose
 from provisiond.current_settings import unwritable_directory, with_backlog
 from provisiond.descriptors import allowed_transfers
-from provisiond.errors import ProvisiondError, SettingsProblem, StartProblem
+from provisiond.errors import SettingsProblem, StartProblem
 from provisiond.front_composition import feeding_of
+from provisiond.given_sockets import GivenSockets, first_environment
+from provisiond.listening import ListeningPorts, with_given_sockets
 from provisiond.logs import Levels, start_logging
 from provisiond.phones.service import PhoneService
 from provisiond.phones.sharing.front import tftp_service
@@ -36,13 +33,13 @@ from provisiond.phones.sharing.ports import share
 from provisiond.phones.sharing.stamps import SharedStamp
 from provisiond.phones.tftp import TftpFiles
 from provisiond.pnp.service import PnpService
-from provisiond.provisioning.threads import ThreadRunner
-from provisiond.reloading import Reloading
+from provisiond.process import Process
 from provisiond.rest.application import api_site, extension_site
 from provisiond.rest.site import ApiSite
-from provisiond.restarting import begin_anew, take_up
+from provisiond.restarting import take_up
 from provisiond.settings import Settings, load_settings
 from provisiond.store.database import open_database
+from provisiond.supervision import Supervisor
 from provisiond.tftp.service import TftpService
 from provisiond.watching import Sockets, Watching
 
@@ -52,14 +49,19 @@ ANEW_SECONDS = 1.0
 
 
 class Daemon:
-    """A running server."""
+    """A running server.
 
-    def __init__(self, settings: Settings, reactor: Any, levels: Levels | None = None) -> None:
+    :param given: sockets that were opened for it.
+    """
+
+    def __init__(self, settings: Settings, reactor: Any, given: GivenSockets, levels: Levels | None = None) -> None:
         self._settings = settings
         self._levels = levels
         self._reactor = reactor
         self._parts: Parts | None = None
-        self._ports: list[Any] = []
+        self._given = given
+        self._ports = ListeningPorts(reactor, given)
+        self._http: Any = None
         self._tftp: TftpService | None = None
         self._pnp: PnpService | None = None
         self._phones: PhoneService | None = None
@@ -73,7 +75,7 @@ class Daemon:
             levels.listen(partial(tell_levels, self._figures))
         self._apis: list[ApiSite] = []
         self.begins_anew = False
-        self.certificates: list[ServerCertificate] = []
+        self.status = "starting"
 
     async def start(self) -> None:
         """Start everything, or raise with nothing left running.
@@ -99,12 +101,12 @@ class Daemon:
             refused=lambda reason: parts.metrics.tftp_refused.labels(reason).inc(),
         )
         parts.house.backups.on_restored(self._begin_anew)
-        self._tftp.bind(shared=settings.general.processes > 1)
+        self._tftp.bind(shared=settings.general.processes > 1, given=self._given.datagrams)
         await parts.start()
         self._watching = Watching(parts, self._database, self._reactor)
         await self._listen(parts)
         self._watching.start(
-            Sockets(self._ports, self._tftp, self._phones, self._fronts, self.certificates, self._figures)
+            Sockets(self._ports.ports, self._tftp, self._phones, self._fronts, self.certificates, self._figures)
         )
 
     def _begin_anew(self) -> None:
@@ -125,7 +127,8 @@ class Daemon:
             refused=parts.metrics.http_refused.add,
             sent=lambda outcome, seconds: parts.metrics.http_seconds.observe(outcome, seconds=seconds),
         )
-        await self._listen_on("HTTP", with_backlog(settings.http.listen), phones)
+        threads = parts.threads
+        self._http = await self._ports.listen("HTTP", with_backlog(settings.http.listen), phones, threads)
         api = api_site(
             parts.house,
             parts.journal,
@@ -135,21 +138,20 @@ class Daemon:
             levels=self._levels,
         )
         self._apis.append(api)
-        await self._listen_on("the REST API", settings.rest_api.listen, api)
+        rest_port = await self._ports.listen("the REST API", settings.rest_api.listen, api, threads)
         assert self._tftp is not None
         self._tftp.start()
         self._start_pnp(parts)
         if settings.general.processes > 1:
             self._fronts = self._made_fronts(parts, self._tftp)
             self._fronts.start()
-        http, rest = (port.getHost() for port in self._ports)
         await self._listen_for_extensions(parts)
-        log.info(
-            "ready: REST on {rest}, HTTP on {http}, TFTP on {tftp}",
-            rest=getattr(rest, "port", rest),
-            http=getattr(http, "port", http),
-            tftp=", ".join(str(port) for port in self._tftp.ports) or "no port",
-        )
+        rest, http = (getattr(host, "port", host) for host in (rest_port.getHost(), self._http.getHost()))
+        tftp = ", ".join(str(port) for port in self._tftp.ports) or "no port"
+        self.status = f"REST on {rest}, HTTP on {http}, TFTP on {tftp}"
+        for address in self._given.unwanted():
+            log.warn("a socket on {address} was handed over, where no setting listens", address=address)
+        log.info("ready: {status}", status=self.status)
 
     def _start_pnp(self, parts: Parts) -> None:
         pnp = self._settings.pnp
@@ -161,6 +163,7 @@ class Daemon:
                 port=pnp.port,
                 interface=pnp.interface,
                 allow=pnp.allow,
+                given=self._given.datagrams,
             )
             self._pnp.start()
 
@@ -169,13 +172,13 @@ class Daemon:
         if settings.extensions.listen is not None:
             site = extension_site(parts.house, parts.metrics, self._reactor, max_body=settings.rest_api.max_body)
             self._apis.append(site)
-            await self._listen_on("extensions", settings.extensions.listen, site)
+            await self._ports.listen("extensions", settings.extensions.listen, site, parts.threads)
 
     def _made_fronts(self, parts: Parts, tftp: TftpService) -> Fronts:
         settings, stamp = self._settings, SharedStamp()
         parts.house.generation.listen(stamp.write)
         feeding = feeding_of(parts, self._reactor)
-        port = self._ports[0]
+        port = self._http
         shares_http = settings.http.listen.partition(":")[0] in ("tcp", "tcp6")
         http = (port.fileno(), int(port.addressFamily)) if shares_http else None
         if shares_http:
@@ -201,25 +204,10 @@ class Daemon:
     def _begin(self, number: int) -> dict[str, Any]:
         return first_message(self._settings, self._levels or self._settings.log, number)
 
-    async def _listen_on(self, what: str, endpoint: str, site: Any) -> None:
-        try:
-            port = await self._listening(endpoint, site)
-        except CannotListenError as error:
-            reason = getattr(error.socketError, "strerror", None) or error.socketError
-            raise StartProblem(f"cannot listen for {what} on {endpoint}: {reason}") from None
-        except (ValueError, OSError) as error:
-            raise StartProblem(f"cannot listen for {what} on {endpoint}: {error}") from None
-        self._ports.append(port)
-
-    async def _listening(self, endpoint: str, site: Any) -> Any:
-        tls = TlsEndpoint.parse(endpoint)
-        if tls is None:
-            return await serverFromString(self._reactor, endpoint).listen(site)
-        assert self._parts is not None
-        certificate = ServerCertificate(tls.files)
-        certificate.use(await self._parts.threads.run(certificate.read))
-        self.certificates.append(certificate)
-        return self._reactor.listenSSL(tls.port, site, certificate, tls.backlog, tls.interface)
+    @property
+    def certificates(self) -> list[ServerCertificate]:
+        """Those of the ports that listen."""
+        return self._ports.certificates
 
     def follow(self, settings: Settings) -> None:
         """Follow changed settings; see :data:`provisiond.reloading.LIVE` for which."""
@@ -255,17 +243,18 @@ class Daemon:
         """Stop accepting, let transfers finish for a few seconds, write what is pending, close."""
         if self._watching is not None:
             self._watching.stop()
-        for port in self._ports:
-            await _awaited(port.stopListening())
-        self._ports = []
+        await self._ports.stop()
         if self._pnp is not None:
             self._pnp.stop()
+        ends: list[Coroutine[Any, Any, None]] = []
         if self._fronts is not None:
-            await self._fronts.stop(TRANSFER_SECONDS + 2)
+            ends.append(self._fronts.stop(TRANSFER_SECONDS + 2))
         if self._phones is not None:
-            self._phones.stop()
+            ends.append(self._phones.stop(TRANSFER_SECONDS))
         if self._tftp is not None:
-            await self._tftp.stop(TRANSFER_SECONDS)
+            ends.append(self._tftp.stop(TRANSFER_SECONDS))
+        for ending in [Deferred.fromCoroutine(each) for each in ends]:
+            await ending
         if self._parts is not None:
             await self._parts.stop()
         if self._database is not None:
@@ -275,70 +264,8 @@ class Daemon:
         log.info("stopped")
 
 
-async def _awaited(value: Any) -> None:
-    if isinstance(value, Deferred):
-        await value
-
-
-class Process:
-    """Runs a daemon in this process until a signal ends it."""
-
-    def __init__(self, settings: Settings, reactor: Any, load: Callable[[], Settings], levels: Levels) -> None:
-        self._reactor = reactor
-        self._levels = levels
-        self._daemon = Daemon(settings, reactor, levels)
-        self._reloading = Reloading(
-            settings,
-            load,
-            lambda: self._daemon.certificates,
-            ThreadRunner(reactor, reactor.getThreadPool()),
-            self._follow,
-            self._daemon.note_problems,
-        )
-        self._ready = False
-        self._hung_up = False
-        self.status = 0
-
-    def run(self) -> int:
-        """Return the exit status when the daemon has ended."""
-        self._reactor.callWhenRunning(self._start)
-        signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self._hangup))
-        self._reactor.addSystemEventTrigger("before", "shutdown", self._stop)
-        ClockWatch(self._reactor).start()
-        self._reactor.run()
-        if self._daemon.begins_anew and self.status == 0:
-            begin_anew()
-        return self.status
-
-    def _start(self) -> None:
-        Deferred.fromCoroutine(self._daemon.start()).addCallbacks(self._started, self._failed)
-
-    def _started(self, _: None) -> None:
-        self._ready = True
-        if self._hung_up:
-            self._hangup()
-
-    def _hangup(self) -> None:
-        self._hung_up = True
-        if self._ready:
-            again = Deferred.fromCoroutine(self._reloading.again())
-            again.addErrback(lambda failure: log.failure("the settings could not be read again", failure=failure))
-
-    def _follow(self, settings: Settings) -> None:
-        self._levels.use(settings.log.level, settings.log.levels)
-        self._daemon.follow(settings)
-
-    def _failed(self, failure: Failure) -> None:
-        self.status = 1
-        if isinstance(failure.value, ProvisiondError):
-            print(f"provisiond: {failure.value.sentence}", file=sys.stderr, flush=True)
-        else:
-            log.failure("provisiond cannot start", failure=failure)
-        self._reactor.stop()
-
-    def _stop(self) -> Deferred[None]:
-        stopping: Deferred[None] = Deferred.fromCoroutine(self._daemon.stop())
-        return stopping.addErrback(lambda failure: log.failure("provisiond did not stop in order", failure=failure))
+def _load(config: Path, given: GivenSockets) -> Settings:
+    return with_given_sockets(load_settings(config), given)
 
 
 def _settings_or_exit(config: Path) -> Settings:
@@ -376,10 +303,18 @@ def main(config: Path, check: bool, front: str | None, log_level: str, log_forma
     # The one place that may import the reactor: everything else is handed it.
     from twisted.internet import reactor
 
+    supervisor = Supervisor.of(os.environ)
     levels = start_logging(sys.stderr, level=settings.log.level, form=settings.log.format)
     levels.use(settings.log.level, settings.log.levels)
-    status = Process(settings, reactor, partial(load_settings, config), levels).run()
-    sys.exit(status)
+    try:
+        given = GivenSockets.of(first_environment())
+        settings = with_given_sockets(settings, given)
+    except StartProblem as problem:
+        print(f"provisiond: {problem.sentence}", file=sys.stderr)
+        supervisor.status(problem.sentence)
+        sys.exit(1)
+    load = partial(_load, config, given)
+    sys.exit(Process(Daemon(settings, reactor, given, levels), settings, reactor, load, levels, supervisor).run())
 
 
 def _serve_as_front(given: str, *, level: str, form: str) -> None:

@@ -93,6 +93,11 @@ class Reloading:
         self._busy = False
         self._asked = False
 
+    @property
+    def busy(self) -> bool:
+        """Whether a reload is running."""
+        return self._busy
+
     async def again(self) -> None:
         """Reload now, or once more after the reload that is running."""
         self._asked = True

@@ -24,8 +24,11 @@ def take_up(state_dir: Path, database: Database) -> None:
     finish(state_dir.absolute(), database)
 
 
-def begin_anew() -> None:
-    """Put a new run of this program in the place of this one; a service manager is left to start it itself."""
-    if "NOTIFY_SOCKET" in os.environ:
+def begin_anew(*, supervised: bool) -> None:
+    """Put a new run of this program in the place of this one; a service manager is left to start it itself.
+
+    :param supervised: whether there is one.
+    """
+    if supervised:
         sys.exit(ANEW_STATUS)
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  (no shell is wanted)

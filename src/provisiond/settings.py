@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from base64 import b64decode
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
@@ -28,6 +29,12 @@ def _endpoint(value: str) -> str:
         raise ValueError(f"{value!r} is not an endpoint such as tcp:8667 or tcp:8666:interface=127.0.0.1")
     if kind in ("tcp", "tcp6", "ssl"):
         _port(rest.split(":")[0])
+    return _socket_name(value) if kind == "systemd" else value
+
+
+def _socket_name(value: str) -> str:
+    if not re.fullmatch(r"systemd:[A-Za-z0-9_.@-]+", value):
+        raise ValueError(f"{value!r} does not name a socket as FileDescriptorName does, such as systemd:http")
     return value
 
 
@@ -52,6 +59,8 @@ def _port_range(value: str) -> str:
 
 
 def _udp_address(value: str) -> str:
+    if value.startswith("systemd:"):
+        return _socket_name(value)
     address, _, port = value.rpartition(":")
     _port(port)
     bare = address[1:-1] if address.startswith("[") and address.endswith("]") else address

@@ -40,6 +40,7 @@ log = Logger()
 IDLE_SECONDS: Final = 60.0
 HEAD_SECONDS: Final = 20.0
 STALL_SECONDS: Final = 60.0
+FIRST_REQUEST_SECONDS: Final = 0.5
 LINGER_SECONDS: Final = 2.0
 REQUESTS_PER_CONNECTION: Final = 1_000
 REQUESTS_PER_TURN: Final = 16
@@ -62,6 +63,7 @@ class Service(Protocol):
     def opened(self, connection: PhoneConnection) -> bool: ...
     def closed(self, connection: PhoneConnection) -> None: ...
     def complete_channel(self) -> Any: ...
+    def is_idle(self, channel: Any) -> bool: ...
     def seconds(self) -> float: ...
     def soon(self, call: Any) -> None: ...
 
@@ -143,9 +145,17 @@ class PhoneConnection(Connection):
             self._transport.loseConnection()
 
     def close_when_idle(self) -> None:
-        """End the connection now unless a request is under way."""
-        if not self._busy and not self._buffer and self._channel is None:
+        """End the connection now unless a request is under way; who has just come has a moment to ask."""
+        if self._busy or self._buffer or (self._channel is not None and not self._service.is_idle(self._channel)):
+            return
+        if self._requests == 0 and self._channel is None:
+            self.deadline = min(self.deadline, self._service.seconds() + FIRST_REQUEST_SECONDS)
+        else:
             self._transport.loseConnection()
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        self._transport.abortConnection()
 
     # Inside
 
@@ -187,7 +197,8 @@ class PhoneConnection(Connection):
         key = (head, self._peer)
         kept = self._service.pipeline.again(key, "http", "GET" if head[:1] == b"G" else "HEAD")
         ready: Wire | None = None if kept is None else kept.wire
-        if ready is not None and self._requests < REQUESTS_PER_CONNECTION - 1:
+        lasts = self._requests < REQUESTS_PER_CONNECTION - 1 and not self._service.stopping
+        if ready is not None and lasts:
             del self._buffer[: end + 4]
             self._write_ready(ready)
             return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocolNegotiationFactory
 from twisted.internet.protocol import Factory
 from zope.interface import implementer
@@ -65,6 +66,7 @@ class PhoneService(Factory):
         )
         self._site: Any = PhoneSite(self._resource, clock)
         self._sweep: Any = None
+        self._empty: Deferred[None] | None = None
 
     @property
     def connections(self) -> int:
@@ -88,11 +90,18 @@ class PhoneService(Factory):
         """Believe so many proxies from now on."""
         self.trusted_proxies = self._resource.trusted_proxies = trusted_proxies
 
-    def stop(self) -> None:
-        """Close idle connections; the others end with the answer they wait for."""
+    async def stop(self, seconds: float) -> None:
+        """Close idle connections, and wait at most so long until the others have the answer they wait for."""
         self.stopping = True
         for connection in tuple(self._connections):
             connection.close_when_idle()
+        if not self._connections:
+            return
+        self._empty = Deferred()
+        timer = self._clock.callLater(seconds, self._abort_all)
+        await self._empty
+        if timer.active():
+            timer.cancel()
 
     # For connections
 
@@ -106,13 +115,22 @@ class PhoneService(Factory):
     def closed(self, connection: PhoneConnection) -> None:
         """Forget a connection."""
         self._connections.discard(connection)
-        if not self._connections and self._sweep is not None:
+        if self._connections:
+            return
+        if self._sweep is not None:
             self._sweep.cancel()
             self._sweep = None
+        if self._empty is not None and not self._empty.called:
+            self._empty.callback(None)
 
     def complete_channel(self) -> Any:
         """Return twisted.web's end of a connection."""
         return self._site.buildProtocol(None)
+
+    def is_idle(self, channel: Any) -> bool:
+        """Tell whether twisted.web's end of a connection waits for a request."""
+        # What negotiates the protocol holds the channel that was chosen.
+        return not getattr(channel, "_channel", channel).requests
 
     def seconds(self) -> float:
         """Return seconds of the clock that deadlines are told by."""
@@ -121,6 +139,10 @@ class PhoneService(Factory):
     def soon(self, call: Callable[[], None]) -> None:
         """Call when the others have had their turn."""
         self._clock.callLater(0, call)
+
+    def _abort_all(self) -> None:
+        for connection in tuple(self._connections):
+            connection.abort()
 
     def _swept(self) -> None:
         self._sweep = self._clock.callLater(SWEEP_SECONDS, self._swept)

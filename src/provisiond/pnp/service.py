@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 import socket
 import struct
@@ -50,6 +51,7 @@ class PnpService:
     :param port: of the group, usually 5060.
     :param interface: address of the interface that joins IPv4 groups; None leaves it to the kernel.
     :param allow: networks whose phones are answered; empty means all.
+    :param given: returns sockets that are bound to a group already; the first is taken, which others keep open.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class PnpService:
         port: int = 5060,
         interface: str | None = None,
         allow: Sequence[str] = (),
+        given: Callable[[str, int], Sequence[socket.socket]] = lambda group, port: (),
     ) -> None:
         self._reactor = reactor
         self._locate = locate
@@ -68,6 +71,7 @@ class PnpService:
         self._port = port
         self._interface = interface
         self._allow = [ip_network(each, strict=False) for each in allow]
+        self._given = given
         self._conversations = Conversations(self._contact, lambda: secrets.token_hex(8))
         self._ports: list[Any] = []
         self._senders: dict[int, Any] = {}
@@ -103,7 +107,9 @@ class PnpService:
     def _listen(self, group: str) -> None:
         family = socket.AF_INET6 if ":" in group else socket.AF_INET
         receiver = _Receiver(self._received, group.partition("%")[2])
-        with _group_socket(family, group, self._port, self._interface) as listener:
+        given = self._given(group.partition("%")[0], self._port)
+        with given[0] if given else _bound(family, group, self._port) as listener:
+            _join(listener, group, self._interface)
             self._ports.append(self._reactor.adoptDatagramPort(listener.fileno(), family, receiver))
         if family not in self._senders:
             anywhere = "::" if family == socket.AF_INET6 else self._interface or ""
@@ -203,25 +209,38 @@ class _Receiver(DatagramProtocol):
         self._received(datagram, (host, addr[1]))
 
 
-def _group_socket(family: int, group: str, port: int, interface: str | None) -> socket.socket:
+def _bound(family: int, group: str, port: int) -> socket.socket:
     """Return a socket that hears a group only, so that a SIP server on the same host keeps its port."""
     made = socket.socket(family, socket.SOCK_DGRAM)
     try:
-        made.setblocking(False)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            address, _, zone = group.partition("%")
-            index = socket.if_nametoindex(zone) if zone else 0
+            address, index = _group_and_interface(group)
             made.bind((address, port, 0, index))
-            joined = socket.inet_pton(family, address) + struct.pack("@I", index)
-            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, joined)
         else:
             made.bind((group, port))
-            joined = struct.pack(
-                "4s4s", socket.inet_aton(group), socket.inet_aton(interface) if interface else bytes(4)
-            )
-            made.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, joined)
     except BaseException:
         made.close()
         raise
     return made
+
+
+def _group_and_interface(group: str) -> tuple[str, int]:
+    address, _, zone = group.partition("%")
+    return address, socket.if_nametoindex(zone) if zone else 0
+
+
+def _join(sock: socket.socket, group: str, interface: str | None) -> None:
+    sock.setblocking(False)
+    try:
+        if sock.family == socket.AF_INET6:
+            address, index = _group_and_interface(group)
+            joined = socket.inet_pton(socket.AF_INET6, address) + struct.pack("@I", index)
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, joined)
+        else:
+            joined = struct.pack("4s4s", socket.inet_aton(group), socket.inet_aton(interface or "0.0.0.0"))  # noqa: S104
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, joined)
+    except OSError as error:
+        # A socket that outlives servers is still in the group that a former one joined.
+        if error.errno != errno.EADDRINUSE:
+            raise

@@ -28,6 +28,7 @@ from provisiond.tftp.transfer import Outcome
 
 log = Logger()
 
+Given = Callable[[str, int], Sequence[socket.socket]]
 REQUESTS_PER_TURN: Final = 32
 # Far more are read than begun: the kernel's buffer is small, and a repetition that was read is recognised.
 READ_PER_TURN: Final = 512
@@ -71,6 +72,8 @@ class TftpService:
         self._single_port = single_port
         self._tell_refused = refused
         self._listening: list[socket.socket] = []
+        self._spare: dict[str, list[socket.socket]] = {}
+        self._given: set[str] = set()
         self._readers: dict[socket.socket, Reader] = {}
         self._pending: set[Key] = set()
         self._queue = RequestQueue()
@@ -110,15 +113,21 @@ class TftpService:
         """Answer on sockets that are bound already, in place of :meth:`bind`."""
         self._listening = list(listening)
 
-    def bind(self, *, shared: bool = False) -> None:
+    def bind(self, *, shared: bool = False, given: Given = lambda host, port: []) -> None:
         """Take the addresses without answering yet.
 
         :param shared: let :meth:`more_sockets` be bound to them too.
+        :param given: returns sockets that are bound to an address already; they are taken instead.
         :raises StartProblem: when one cannot be listened on; none is kept then.
         """
         try:
             for text in self._addresses:
-                self._listening.append(sockets.listening(text, shared=shared))
+                _, host, port = sockets.split_address(text)
+                ready = [sockets.prepared(sock) for sock in given(host, port)]
+                first, *self._spare[text] = ready or [sockets.listening(text, shared=shared)]
+                self._listening.append(first)
+                if ready:
+                    self._given.add(text)
         except BaseException:
             self._close_listening()
             raise
@@ -126,10 +135,18 @@ class TftpService:
     def more_sockets(self) -> list[socket.socket]:
         """Return further sockets on the same addresses and ports, for another process.
 
+        Where sockets were given there is one as long as there are some left; those left at the end are read here.
+
         :raises StartProblem: when they cannot be had.
         """
-        addresses = zip(self._addresses, self.ports, strict=True)
-        return [sockets.listening(f"{text.rpartition(':')[0]}:{port}", shared=True) for text, port in addresses]
+        more = []
+        for text, port in zip(self._addresses, self.ports, strict=True):
+            if self._spare[text]:
+                more.append(self._spare[text].pop())
+            elif text not in self._given:
+                more.append(sockets.listening(f"{text.rpartition(':')[0]}:{port}", shared=True))
+        self.leave(more)
+        return more
 
     def start(self) -> None:
         """Begin to answer; binds first if that has not been done."""
@@ -137,7 +154,7 @@ class TftpService:
             self.bind()
         self._transfers = Transfers(self._reactor, self._report, ports=self._ports)
         self._transfers.start()
-        self.attend(self._listening)
+        self.attend([*self._listening, *(sock for spare in self._spare.values() for sock in spare)])
 
     def attend(self, listening: Sequence[socket.socket]) -> None:
         """Answer requests that come in on these sockets too, until :meth:`leave`; only while the service runs."""
@@ -156,7 +173,7 @@ class TftpService:
                 self._reactor.removeReader(reader)
 
     async def stop(self, seconds: float = 5.0) -> None:
-        """Take no more requests, let transfers finish for at most ``seconds``, then end them."""
+        """Take no more requests, answer those taken and let transfers finish for at most ``seconds``, then end them."""
         self._stopping = True
         self._queue.clear()
         if self._next_turn is not None:
@@ -165,7 +182,10 @@ class TftpService:
         if self._transfers is None:
             self._close_listening()
             return
-        if len(self._transfers):
+        if not self._single_port:
+            # What comes in now waits in the sockets, for the next server if it is given the same ones.
+            self.leave(tuple(self._readers))
+        if len(self._transfers) or self._pending:
             self._drained = Deferred()
             timer = self._reactor.callLater(seconds, self._abort_all)
             await self._drained
@@ -177,9 +197,9 @@ class TftpService:
         self._transfers = None
 
     def _close_listening(self) -> None:
-        for sock in self._listening:
+        for sock in (*self._listening, *(sock for spare in self._spare.values() for sock in spare)):
             sock.close()
-        self._listening = []
+        self._listening, self._spare = [], {}
 
     def _abort_all(self) -> None:
         assert self._transfers is not None
@@ -188,6 +208,8 @@ class TftpService:
             assert running.line is not None
             running.line.send([packets.error(ErrorCode.UNDEFINED, "the server is stopping")])
             self._transfers.end(running)
+        self._pending.clear()
+        self._tell_drained()
 
     def _requests_ready(self, sock: socket.socket, wildcard: bool) -> None:
         own = "" if wildcard else sock.getsockname()[0]
@@ -296,7 +318,15 @@ class TftpService:
             self._pending.add(key)
             Deferred.fromCoroutine(waiting.rest).addErrback(
                 lambda failure: log.failure("a TFTP request could not be answered", failure=failure)
-            ).addBoth(lambda _: self._pending.discard(key))
+            ).addBoth(lambda _: self._prepared_one(key))
+
+    def _prepared_one(self, key: Key) -> None:
+        self._pending.discard(key)
+        self._tell_drained()
+
+    def _tell_drained(self) -> None:
+        if self._drained is not None and not self._drained.called and not self.transfers and not self._pending:
+            self._drained.callback(None)
 
     async def _answer(self, sock: socket.socket, key: Key, packet: packets.Request, local: str) -> None:
         try:
@@ -319,7 +349,7 @@ class TftpService:
         self._refuse_once_prepared(sock, key, local, code, message)
 
     def _begin(self, sock: socket.socket, running: Running) -> None:
-        if self._stopping or self._transfers is None:
+        if self._transfers is None:
             if running.image is not None:
                 running.image.close()
             raise Refusal(ErrorCode.UNDEFINED, "the server is stopping")
@@ -343,8 +373,7 @@ class TftpService:
             log.failure("the end of a TFTP transfer could not be noted")
         if isinstance(running.machine, WriteTransfer) and running.machine.outcome is Outcome.DONE:
             self._take_upload(running, running.machine.content)
-        if self._drained is not None and not self._drained.called and not self.transfers:
-            self._drained.callback(None)
+        self._tell_drained()
 
     def _take_upload(self, running: Running, content: bytes) -> None:
         if running.request.mode == "netascii":

@@ -51,20 +51,28 @@ def listening(text: str, *, shared: bool = False) -> socket.socket:
     :raises StartProblem: when the address cannot be listened on.
     """
     family, host, port = split_address(text)
-    sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
-        else:
-            sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
-        widen(sock)
+        prepared(sock)
         if shared:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind((host, port))
     except OSError as error:
         sock.close()
         raise StartProblem(f"cannot listen for TFTP on {text}: {error.strerror or error}") from None
+    return sock
+
+
+def prepared(sock: socket.socket) -> socket.socket:
+    """Return a socket, bound or not, that blocks nobody any more and tells the address each datagram was sent to."""
+    sock.setblocking(False)
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+    widen(sock)
     return sock
 
 

@@ -332,13 +332,55 @@ class TestEnds:
 
     def test_the_end_of_the_server_closes_what_is_idle_and_lets_the_others_finish(self) -> None:
         phone = Phone()
+        phone.send(GET)
         idle = phone.transport
         phone.connect()
         phone.send(b"GET /slow HTTP/1.1\r\n\r\n")
-        phone.service.stop()
+        ended: list[None] = []
+        Deferred.fromCoroutine(phone.service.stop(5)).addCallback(ended.append)
         assert idle.disconnecting
         assert not phone.transport.disconnecting
         phone.pipeline.gates[0].callback(None)
+        assert phone.transport.disconnecting
+        assert not ended
+        for connection in tuple(phone.service._connections):
+            connection.connectionLost(Failure(ConnectionError()))
+        assert ended
+        assert not phone.clock.getDelayedCalls()
+
+    def test_who_has_just_come_at_the_end_of_the_server_still_gets_an_answer(self) -> None:
+        pipeline = Pipeline(remembers=True)
+        phone = Phone(pipeline)
+        phone.send(GET)
+        phone.connect()
+        Deferred.fromCoroutine(phone.service.stop(5))
+        assert not phone.transport.disconnecting
+        answer = phone.send(GET)
+        assert statuses(answer) == [b"200"]
+        assert b"Connection: close" in answer
+        assert phone.transport.disconnecting
+
+    def test_who_comes_and_never_asks_does_not_hold_up_the_end(self) -> None:
+        phone = Phone()
+        Deferred.fromCoroutine(phone.service.stop(5))
+        phone.clock.pump([1.0, 1.0])
+        assert phone.transport.disconnecting
+
+    def test_what_is_not_done_in_time_is_cut(self) -> None:
+        phone = Phone()
+        phone.send(b"GET /slow HTTP/1.1\r\n\r\n")
+        Deferred.fromCoroutine(phone.service.stop(5))
+        phone.clock.advance(5)
+        assert phone.transport.disconnecting
+        phone.lose()
+        phone.pipeline.gates[0].callback(None)
+
+    def test_an_idle_connection_of_twisted_web_is_closed_too(self) -> None:
+        phone = Phone()
+        phone.send(b"GET /a HTTP/1.1\r\nHost: x\r\nRange: bytes=0-1\r\nExpect: 100-continue\r\n\r\n")
+        phone.send(b"OPTIONS /a HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert phone.protocol._channel is not None
+        Deferred.fromCoroutine(phone.service.stop(5))
         assert phone.transport.disconnecting
 
 

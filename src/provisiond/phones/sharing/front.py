@@ -6,6 +6,7 @@ import socket
 from collections.abc import Sequence
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from provisiond.identification.knowledge import Knowledge
@@ -81,11 +82,13 @@ class Front:
             self._figures = None
         if self._port is not None:
             await self._port.stopListening()
-        if self._phones is not None:
-            self._phones.stop()
+        # Both at the same time: the owner does not wait for long.
+        phones = None if self._phones is None else Deferred.fromCoroutine(self._phones.stop(seconds))
         if self._tftp is not None:
             await self._tftp.stop(seconds)
-            self.pipeline.tell()
+        if phones is not None:
+            await phones
+        self.pipeline.tell()
 
     def _begin(self, header: dict[str, Any]) -> None:
         settings = Settings.model_validate(header["settings"])
