@@ -15,7 +15,8 @@ from provisiond.provisioning.ports import Clock
 from provisiond.provisioning.rendered_files import RenderedFiles
 
 log = Logger()
-INTERVAL = 2.0
+# A booting phone fetches its files within seconds: they are kept by one write.
+INTERVAL = 10.0
 MAX_FILES = 64
 
 
@@ -36,7 +37,7 @@ class Fetch:
 class Fetches:
     """Remembers for each device the files it fetched last, also over a restart.
 
-    Noting costs no waiting; what is noted lies on disk after at most two seconds.
+    Noting costs no waiting; what is noted lies on disk after at most ten seconds.
 
     :param files: where the fetched sets are kept; a store of its own.
     """
