@@ -183,8 +183,9 @@ def test_queries_that_mean_nothing(site: Site, each: Route) -> None:
         for value in VALUES:
             query = f"?{name}={value}&{name}={value}&=&&{name}"
             status = site.answered(each, address(each), content, query, kind=kind)
-            assert status < 500, (name, value[:80])
-    assert site.answered(each, address(each), content, "?" + "&" * 15_000, kind=kind) < 500
+            assert status < 500 or status in each.statuses, (name, value[:80])
+    status = site.answered(each, address(each), content, "?" + "&" * 15_000, kind=kind)
+    assert status < 500 or status in each.statuses
     assert site.stored() == before
 
 
