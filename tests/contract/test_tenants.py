@@ -34,7 +34,7 @@ UNKNOWN = {
 }
 OWNED = set(UNKNOWN)
 # Arguments of routes that name what belongs to everybody.
-GLOBAL = {"config_id", "plugin", "param", "name", "file"}
+GLOBAL = {"config_id", "plugin", "param", "name", "file", "upload"}
 
 
 @frozen
@@ -91,7 +91,14 @@ def arguments_of(each: Route) -> list[str]:
 
 
 def filled(each: Route, named: dict[str, str]) -> str:
-    others = {"config_id": "shared", "plugin": PLUGIN, "param": "locale", "name": "00085daaaaaa.cfg", "file": "x"}
+    others = {
+        "config_id": "shared",
+        "plugin": PLUGIN,
+        "param": "locale",
+        "name": "00085daaaaaa.cfg",
+        "file": "x",
+        "upload": "0",
+    }
     return re.sub(r"<(?:path:)?(\w+)>", lambda found: {**others, **named}[found[1]], each.path)
 
 

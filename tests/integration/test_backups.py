@@ -134,6 +134,10 @@ def test_phones_get_the_same_from_an_empty_server_of_either_database(
         wanted = fetched(first)
         assert wanted["http firmware/d10.bin"] == wanted["tftp firmware/d10.bin"] == FIRMWARE
         assert "user = älice".encode() in wanted["tftp 001a2b000001.cfg"]
+        noted_by = time.monotonic() + SECONDS
+        while "remote_state_sip_username" not in first.rest.get("/dev_mgr/devices/d-1")["device"]:
+            assert time.monotonic() < noted_by, "what the phone runs was never noted"
+            time.sleep(0.05)
         administrator.types("backup", "--firmware", str(tmp_path / "first.tgz"))
         assert (tmp_path / "first.tgz").stat().st_mode & 0o777 == 0o600
     with started(tmp_path / "second", repository, other_server) as second:

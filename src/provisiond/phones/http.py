@@ -238,22 +238,25 @@ class PhoneFilesResource(Resource):
         assert content.path is not None
         pace = Pace()
         file: BinaryIO = await self._threads.run(_opened_at, content.path, start)
-        request.registerProducer(pace, True)
-        try:
-            while length > 0 and not pace.gone:
-                chunk: bytes = await self._threads.run(file.read, min(CHUNK, length))
-                if not chunk:
-                    request.loseConnection()
-                    break
-                length -= len(chunk)
+        with file:
+            request.registerProducer(pace, True)
+            try:
+                await self._pass_on(request, file, length, pace)
+            finally:
                 if not pace.gone:
-                    request.write(chunk)
-                await pace.ready()
-        finally:
-            file.close()
+                    request.unregisterProducer()
+                    request.finish()
+
+    async def _pass_on(self, request: Any, file: BinaryIO, length: int, pace: Pace) -> None:
+        while length > 0 and not pace.gone:
+            chunk: bytes = await self._threads.run(file.read, min(CHUNK, length))
+            if not chunk:
+                request.loseConnection()
+                break
+            length -= len(chunk)
             if not pace.gone:
-                request.unregisterProducer()
-                request.finish()
+                request.write(chunk)
+            await pace.ready()
 
 
 _ALLOW: Final = ("Allow", "GET, HEAD")

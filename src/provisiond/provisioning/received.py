@@ -40,7 +40,7 @@ class ReceivedFiles:
         self._files: dict[str, _File] = {}
 
     async def begin(self) -> str:
-        """Return the id of a new, empty file.
+        """Return the id of a new, empty file; one of which nothing has come makes room when there are many.
 
         :raises Unavailable: when too many are coming in.
         """
@@ -48,11 +48,17 @@ class ReceivedFiles:
         for file_id in [each for each, file in self._files.items() if file.touched < oldest and not file.busy]:
             await self.forget(file_id)
         if len(self._files) >= AT_ONCE:
-            raise Unavailable("too many files are being received, try again later")
+            await self._make_room()
         file_id = uuid.uuid4().hex
         self._files[file_id] = _File(self._directory / file_id, self._clock.seconds())
         await self._threads.run(_begin, self._directory, self._files[file_id].path)
         return file_id
+
+    async def _make_room(self) -> None:
+        empty = [file_id for file_id, file in self._files.items() if not file.busy and not file.size]
+        if not empty:
+            raise Unavailable("too many files are being received, try again later")
+        await self.forget(empty[0])
 
     def size(self, file_id: str) -> int:
         """Return how many bytes of a file have come.

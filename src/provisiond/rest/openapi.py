@@ -162,7 +162,7 @@ def _response(route: Route, code: int, sentence: str) -> Schema:
         location = {"description": "Path of what was created, under the request's prefix.", "schema": TEXT}
         found["headers"] = {"Location": {**location, "required": True}}
     if route.response is not None:
-        found["content"] = {MEDIA_TYPE: {"schema": _reference(route.response)}}
+        found["content"] = {route.media_type or MEDIA_TYPE: {"schema": _reference(route.response)}}
     elif code == 200:
         kinds = route.answers or [route.media_type or "*/*"]
         found["content"] = {kind: {"schema": _OBJECT if kind in _TREES else TEXT} for kind in kinds}

@@ -18,17 +18,16 @@ from provisiond.tftp.lines import SharedLine
 from provisiond.tftp.netascii import from_netascii
 from provisiond.tftp.options import Limits
 from provisiond.tftp.packets import ErrorCode
-from provisiond.tftp.pool import Address
 from provisiond.tftp.preparing import BUSY, Preparation
 from provisiond.tftp.queue import Asked, RequestQueue
 from provisiond.tftp.receiving import WriteTransfer
 from provisiond.tftp.running import Key, Reactor, Reader, Running, Transfers
+from provisiond.tftp.sockets import Address, Given
 from provisiond.tftp.source import ContentSource, Refusal, Silence, TransferResult, Upload
 from provisiond.tftp.transfer import Outcome
 
 log = Logger()
 
-Given = Callable[[str, int], Sequence[socket.socket]]
 REQUESTS_PER_TURN: Final = 32
 # Far more are read than begun: the kernel's buffer is small, and a repetition that was read is recognised.
 READ_PER_TURN: Final = 512

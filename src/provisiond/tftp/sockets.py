@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from twisted.logger import Logger
@@ -10,6 +11,7 @@ from twisted.logger import Logger
 from provisiond.errors import StartProblem
 
 log = Logger()
+Given = Callable[[str, int], Sequence[socket.socket]]
 MAX_REQUEST_DATAGRAM: Final = 2048
 RECEIVE_BUFFER: Final = 4 * 1024 * 1024
 _IP_PKTINFO: Final = getattr(socket, "IP_PKTINFO", 8)

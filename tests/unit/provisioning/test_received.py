@@ -71,10 +71,11 @@ def test_forgotten_files_are_gone(received: ReceivedFiles) -> None:
 
 def test_few_come_at_a_time_and_old_ones_make_room(received: ReceivedFiles, clock: Clock) -> None:
     first = run(received.begin())
+    run(received.add(first, 0, io.BytesIO(b"x")))
     used = run(received.begin())
     received.take(used)
     for _ in range(AT_ONCE - 2):
-        run(received.begin())
+        run(received.add(run(received.begin()), 0, io.BytesIO(b"x")))
     with pytest.raises(Unavailable, match="too many"):
         run(received.begin())
     clock.advance(KEPT_SECONDS + 1)
@@ -82,3 +83,11 @@ def test_few_come_at_a_time_and_old_ones_make_room(received: ReceivedFiles, cloc
     with pytest.raises(NotFound):
         received.size(first)
     assert received.size(used) == 0
+
+
+def test_one_of_which_nothing_has_come_makes_room(received: ReceivedFiles) -> None:
+    begun = [run(received.begin()) for _ in range(AT_ONCE)]
+    newest = run(received.begin())
+    with pytest.raises(NotFound):
+        received.size(begun[0])
+    assert [received.size(each) for each in (*begun[1:], newest)] == [0] * AT_ONCE
