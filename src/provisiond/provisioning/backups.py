@@ -6,7 +6,7 @@ import datetime
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -82,11 +82,16 @@ class Backups:
         self._threads = threads
         self._clock = clock
         self._begin_anew: Callable[[], None] = lambda: None
+        self._write_pending: Callable[[], Awaitable[None]] | None = None
         self._restoring = False
 
     def on_restored(self, begin_anew: Callable[[], None]) -> None:
         """Have the server begun anew when a restore is ready."""
         self._begin_anew = begin_anew
+
+    def on_making(self, write_pending: Callable[[], Awaitable[None]]) -> None:
+        """Have what waits to be written put into the database before a backup is made of it."""
+        self._write_pending = write_pending
 
     async def make(self, *, firmware: bool = False) -> Path:
         """Return a new backup, as of one moment; whoever asked removes it.
@@ -97,6 +102,8 @@ class Backups:
         """
         work = await self._threads.run(_work_directory, self._rules.state_dir / WORK)
         try:
+            if self._write_pending is not None:
+                await self._write_pending()
             (work / TABLES).mkdir()
             counts = await self._contents.write(work / TABLES)
             return await self._threads.run(self._write, work, counts, firmware)

@@ -172,6 +172,7 @@ class House:
         self.tree = ConfigTree(stores.configs)
         self.flattening = Flattening(self.tree, around.base, self.parameters.key_of if around.keys_in_urls else None)
         self.sightings = Sightings(self.directory, stores.devices, clock)
+        self.backups.on_making(self.sightings.flush)
         self._files = RenderedFiles(rendered / "files", threads, around.rendered_limit)
         self.fetches = Fetches(RenderedFiles(rendered / "fetched", threads, FETCHED_LIMIT), clock)
         self.rendering = Rendering(

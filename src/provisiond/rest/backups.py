@@ -96,7 +96,14 @@ class BackupResources:
 
     # Files that are sent in pieces
 
-    @route("POST", "/uploads", "provd.uploads.create", "Begin to send a file in pieces (ours)", body=AnyBody)
+    @route(
+        "POST",
+        "/uploads",
+        "provd.uploads.create",
+        "Begin to send a file in pieces (ours)",
+        body=AnyBody,
+        statuses={201: "Begun; Location is where its pieces go."},
+    )
     async def begin(self, call: Call) -> Answer:
         """Make room for a file."""
         check_master(call)
