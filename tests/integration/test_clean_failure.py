@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import struct
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -176,3 +177,24 @@ def test_a_clock_that_is_set(world: World, seconds: int) -> None:
     while "the clock was set back by 7200 seconds" not in world.server.server.log_text():
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def test_a_damaged_database_is_left_as_it_is_until_a_good_one_is_there(tmp_path: Path) -> None:
+    running = prepared(tmp_path / "server", tmp_path)
+    running.server.start()
+    running.rest.call("POST", "/dev_mgr/devices", {"device": {"id": "kept", "mac": "00:11:22:33:88:09"}})
+    assert running.server.stop() == 0
+    (file,) = running.server.state.glob("*.db")
+    good = file.read_bytes()
+    for damaged in (b"\xa5" * len(good), good[: len(good) // 2], good[:8192] + b"\xff" * (len(good) - 8192)):
+        file.write_bytes(damaged)
+        command = [sys.executable, "-m", "provisiond.daemon", "--config", str(running.server.settings)]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert ended.returncode == 1
+        assert "restore a backup" in ended.stderr.splitlines()[0]
+        assert "Traceback" not in ended.stderr
+        assert file.read_bytes() == damaged
+    file.write_bytes(good)
+    running.server.start()
+    assert [device["id"] for device in running.rest.get("/dev_mgr/devices")["devices"]] == ["kept"]
+    assert running.server.stop() == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 BUSY_MILLISECONDS: Final = 10_000
+_CURE: Final = "put a good copy of the file in its place, or move it away and restore a backup"
 
 
 class CallsBack(Protocol):
@@ -138,7 +140,10 @@ class Database:
 
 
 def _reason(error: DBAPIError) -> str:
-    return str(error.orig).strip().splitlines()[0][:200] if str(error.orig).strip() else type(error.orig).__name__
+    words = str(error.orig).strip()
+    reason = words.splitlines()[0][:200] if words else type(error.orig).__name__
+    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    return f"{reason}; {_CURE}" if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) else reason
 
 
 def _prepare_sqlite(engine: Engine) -> None:
