@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -20,13 +22,16 @@ import yaml
 ROOT = Path(__file__).parents[1]
 MEDIA_TYPE = "application/vnd.proformatique.provd+json"
 READY = "ready: "
+PORTS = range(20_000, 32_000)
 
 
 def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    """Return a port that nobody uses now."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody uses now, below those that the kernel gives to whoever asks for any."""
+    while True:
+        port = PORTS[secrets.randbelow(len(PORTS))]
+        with socket.socket(socket.AF_INET, kind) as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def write_settings(

@@ -358,7 +358,7 @@ def test_what_a_phone_fetched_last_survives_changes_and_restarts(world):
     world.house.rendering.fetched(device.id, "00085d000001.cfg", file.etag)
     at = world.clock.seconds()
     change(world, device.config, sip("bob"))
-    world.clock.advance(5)
+    world.clock.advance(10)
     world.settle()
     world.restart()
     (fetch,) = run(world.house.fetches.of(device.id)).values()
