@@ -19,6 +19,7 @@ from provisiond.certificates import ServerCertificate
 from provisiond.composition import Parts, compose
 from provisiond.current_settings import unwritable_directory, with_backlog
 from provisiond.descriptors import allowed_transfers
+from provisiond.ending import end
 from provisiond.errors import SettingsProblem, StartProblem
 from provisiond.front_composition import feeding_of
 from provisiond.given_sockets import GivenSockets, first_environment
@@ -111,7 +112,7 @@ class Daemon:
 
     def _begin_anew(self) -> None:
         """Stop in order when who asked for it has read that it succeeded, to be begun again."""
-        self.begins_anew = bool(self._reactor.callLater(ANEW_SECONDS, self._reactor.stop))
+        self.begins_anew = bool(self._reactor.callLater(ANEW_SECONDS, end, self._reactor))
 
     async def _listen(self, parts: Parts) -> None:
         settings = self._settings

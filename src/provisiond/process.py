@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from provisiond.certificates import ServerCertificate
 from provisiond.clock_watch import ClockWatch
+from provisiond.ending import end, end_at_signals
 from provisiond.errors import ProvisiondError
 from provisiond.logs import Levels
 from provisiond.provisioning.threads import ThreadRunner
@@ -79,6 +80,7 @@ class Process:
         return self.status
 
     def _start(self) -> None:
+        end_at_signals(self._reactor)
         Deferred.fromCoroutine(self._daemon.start()).addCallbacks(self._started, self._failed)
 
     def _started(self, _: None) -> None:
@@ -115,7 +117,7 @@ class Process:
             self._supervisor.status(failure.value.sentence)
         else:
             log.failure("provisiond cannot start", failure=failure)
-        self._reactor.stop()
+        end(self._reactor)
 
     def _stop(self) -> Deferred[None]:
         self._supervisor.stopping()

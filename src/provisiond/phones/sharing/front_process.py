@@ -11,6 +11,7 @@ from twisted.internet.protocol import Factory
 
 from provisiond.clock_watch import ClockWatch
 from provisiond.descriptors import allowed_transfers
+from provisiond.ending import end, end_at_signals
 from provisiond.phones.sharing.distant import UseLevels
 from provisiond.phones.sharing.front import Front
 from provisiond.phones.sharing.fronts import FIRST_TFTP_FD, HTTP_FD, LINK_FD, STAMP_FD
@@ -46,6 +47,7 @@ class FrontProcess:
         link = Factory.forProtocol(lambda: self._front.pipeline)
         self._reactor.adoptStreamConnection(LINK_FD, socket.AF_UNIX, link)
         os.close(LINK_FD)
+        self._reactor.callWhenRunning(end_at_signals, self._reactor)
         self._reactor.addSystemEventTrigger("before", "shutdown", self._stop)
         ClockWatch(self._reactor).start()
         self._reactor.run()
@@ -54,5 +56,4 @@ class FrontProcess:
         return Deferred.fromCoroutine(self._front.stop(TRANSFER_SECONDS))
 
     def _ended(self) -> None:
-        if self._reactor.running:
-            self._reactor.stop()
+        end(self._reactor)
