@@ -18,6 +18,7 @@ from tests.support.servers import Running, prepared
 
 KEY = "abcdefgh"
 MACS = {"wazo_provd": "0011223377aa", "provd": "0011223377bb"}
+STATIC = {"in.bin": b"inside", "changed.cfg": b"as installed", "grown.cfg": b"as installed"}
 CODE = """
 import re
 class Extractor:
@@ -50,6 +51,9 @@ class Served(StandardPlugin):
     def configure(self, device, raw_config):
         self.write(device["mac"].replace(":", "") + ".cfg", raw_config["http_base_url"])
         self.write("second.cfg", "second")
+        self.write("changed.cfg", "changed")
+        with open(os.path.join(self._tftpboot_dir, "grown.cfg"), "ab") as file:
+            file.write(b" and grown")
         self.write(".hidden", "no")
         self.write("x.tmp", "no")
     def get_remote_state_trigger_filename(self, device):
@@ -92,14 +96,13 @@ class Phone:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     root = tmp_path_factory.mktemp("serving")
-    static = {"in.bin": b"inside"}
     plugins = [
         write_small(
             root / "plugins",
             f"served-{name}",
             CODE.format(last=mac[-2:]),
             import_name=name,
-            files={f"var/tftpboot/{mac[-2:]}/{file}": content for file, content in static.items()},
+            files={f"var/tftpboot/{mac[-2:]}/{file}": content for file, content in STATIC.items()},
         )
         for name, mac in MACS.items()
     ]
@@ -159,6 +162,16 @@ def test_35_files_in_every_spelling_and_by_every_method(phone: Phone) -> None:
     assert [status for each in ("PUT", "DELETE", "OPTIONS") for status, _ in phone.ask(second, method=each)] == [
         405
     ] * 3
+
+
+def test_what_is_installed_stays_when_the_plugin_writes_over_it(phone: Phone) -> None:
+    folder = phone.server.server.state / "plugins" / phone.plugin / "var/tftpboot" / phone.mac[-2:]
+    written = {"changed.cfg": b"changed", "grown.cfg": b"as installed and grown"}
+    for _ in range(2):
+        for name, content in written.items():
+            assert phone.ask(f"{phone.folder}/{name}") == [(200, content)]
+            assert (folder / name).read_bytes() == STATIC[name]
+        phone.server.rest.call("POST", "/dev_mgr/reconfigure", {"id": phone.device()["id"]})
 
 
 def test_36_what_is_never_served(phone: Phone) -> None:

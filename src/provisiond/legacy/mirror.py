@@ -48,6 +48,7 @@ class Mirror:
         self.home = home
         self.root = root
         self.tftpboot = root / "var" / "tftpboot"
+        self._static = home / "var" / "tftpboot"
         self._kept: dict[str, tuple[Stamp, bytes]] = {}
         self._shown: OrderedDict[str, tuple[str, ...]] = OrderedDict()
         for name in VAR_DIRECTORIES:
@@ -82,7 +83,7 @@ class Mirror:
             if keep:
                 self._kept[name] = (stamp, made[-1].content)
             elif kept is None:
-                path.unlink()
+                self._clear(name)
             else:
                 self._put_back(name)
         for name in self._kept.keys() - found:
@@ -91,9 +92,9 @@ class Mirror:
 
     def drop(self) -> None:
         """Clear away everything that was written since the last call."""
-        for path, name in self._written():
+        for _, name in self._written():
             if name not in self._kept:
-                path.unlink()
+                self._clear(name)
 
     def show(self, owner: str, files: Mapping[str, bytes]) -> None:
         """Let the plugin find these files, and no others of this owner, where it once wrote them.
@@ -117,8 +118,15 @@ class Mirror:
         """Clear away what was kept or shown, too."""
         self._kept.clear()
         self._shown.clear()
-        for path, _ in self._written():
-            path.unlink()
+        for _, name in self._written():
+            self._clear(name)
+
+    def _clear(self, name: str) -> None:
+        """Remove what the plugin wrote; an installed file of this name comes to light again."""
+        path, installed = self.tftpboot / name, self._static / name
+        path.unlink(missing_ok=True)
+        if installed.is_file():
+            path.symlink_to(installed)
 
     def _put_back(self, name: str) -> None:
         self._keep(name, self._kept[name][1])
@@ -133,7 +141,7 @@ class Mirror:
 
     def _hide(self, name: str) -> None:
         if self._kept.pop(name, None) is not None:
-            (self.tftpboot / name).unlink(missing_ok=True)
+            self._clear(name)
 
     def _written(self) -> Iterator[tuple[Path, str]]:
         for directory, _, files in os.walk(self.tftpboot):
@@ -149,10 +157,9 @@ class Mirror:
 
     def _show_static(self) -> None:
         """Let the plugin see the files that lie in the installed one's ``var/tftpboot``."""
-        static = self.home / "var" / "tftpboot"
         shown = 0
-        for directory, directories, files in os.walk(static):
-            here = self.tftpboot / Path(directory).relative_to(static)
+        for directory, directories, files in os.walk(self._static):
+            here = self.tftpboot / Path(directory).relative_to(self._static)
             for name in directories:
                 (here / name).mkdir(exist_ok=True)
             for name in files:

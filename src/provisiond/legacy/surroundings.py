@@ -48,7 +48,7 @@ class Surroundings:
     def at_home(self, path: str) -> Path:
         """Return where a file lies that shall outlive the process: in the installed plugin's directory."""
         wanted = Path(path)
-        for shown, home in self._homes.items():
+        for shown, home in tuple(self._homes.items()):
             if wanted.is_relative_to(shown):
                 return home / wanted.relative_to(shown)
         return wanted
@@ -60,7 +60,7 @@ class Surroundings:
     def var_of(self, path: str) -> Path | None:
         """Return the ``var`` directory that a path lies in, if it lies in that of a plugin; None else."""
         wanted = Path(path)
-        for shown in self._homes:
+        for shown in tuple(self._homes):
             if wanted.is_relative_to(shown):
                 return shown / "var"
         return None

@@ -21,6 +21,7 @@ from twisted.internet.threads import blockingCallFromThread
 from provisiond.errors import PluginProblem, ProvisiondError
 from provisiond.legacy import names
 from provisiond.legacy.calls import Calls
+from provisiond.legacy.own_copies import OwnCopies
 from provisiond.legacy.surroundings import HERE
 from provisiond.legacy.wire import ANSWER, NUMBER, QUESTION, READY, Instruction
 from provisiond.plugins.messages import HEAD, framed, packed_answer
@@ -120,6 +121,7 @@ def main() -> None:
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
     names.register()
+    OwnCopies(HERE).watch()
     connection = Connection(calls, out)
     HERE.bridge = connection
     connection.handle = Calls(HERE, Path(sys.argv[1]), reactor).answer
