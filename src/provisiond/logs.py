@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import re
 import socket
 from collections.abc import Callable, Mapping
 from threading import Lock
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from twisted.logger import (
     FilteringLogObserver,
     ILogObserver,
     LogEvent,
+    Logger,
     LogLevel,
     LogLevelFilterPredicate,
     eventAsText,
@@ -21,6 +23,9 @@ from twisted.logger import (
 )
 from zope.interface import implementer
 
+from provisiond.line_writing import LineWriting
+
+log = Logger()
 HIDDEN = "***"
 MAX_LINE = 16_384
 JOURNAL = "/run/systemd/journal/socket"
@@ -98,6 +103,13 @@ def _members_of(event: LogEvent) -> dict[str, Any]:
     return {name: redacted_value(event[name]) for name in FIELDS if name in event}
 
 
+class Out(Protocol):
+    """Takes lines."""
+
+    def write(self, line: str, /) -> object: ...
+    def flush(self) -> object: ...
+
+
 @implementer(ILogObserver)
 class TextObserver:
     """Writes one line an event: time, level, subsystem, text. May be called from any thread.
@@ -105,7 +117,7 @@ class TextObserver:
     :param marks: True to begin each line with its priority as ``<6>``, which systemd's journal takes off again.
     """
 
-    def __init__(self, out: IO[str], *, marks: bool = False) -> None:
+    def __init__(self, out: Out, *, marks: bool = False) -> None:
         self._out = out
         self._marks = marks
         self._lock = Lock()
@@ -196,10 +208,14 @@ class Levels:
     """The levels in force; they can be changed while the server runs.
 
     :param predicate: of the observer that they are in force for.
+    :param finish: waits until the lines that were taken are written, but not for long.
     """
 
-    def __init__(self, predicate: LogLevelFilterPredicate, level: str = "info") -> None:
+    def __init__(
+        self, predicate: LogLevelFilterPredicate, level: str = "info", finish: Callable[[], object] = lambda: None
+    ) -> None:
         self._predicate = predicate
+        self.finish = finish
         self._listeners: list[Callable[[str, Mapping[str, str]], object]] = []
         self.level = level
         self.levels: Mapping[str, str] = {}
@@ -226,15 +242,24 @@ class Levels:
 def start_logging(out: IO[str], *, level: str, form: str) -> Levels:
     """Send every event of at least ``level`` to ``out``, or to systemd's journal.
 
+    No line makes anybody wait, whoever reads them.
+
+    :param out: has a descriptor, which they are written to.
     :param level: ``debug``, ``info``, ``warn`` or ``error``.
     :param form: ``text``, ``json``, or ``journal`` for the journal's own form; ``out`` takes what that does not take.
     :returns: the levels in force.
     """
     marks = is_journal(out)
-    text = JsonObserver(out, marks=marks) if form == "json" else TextObserver(out, marks=marks)
+    lines = LineWriting(out.fileno(), _tell_left_out)
+    atexit.register(lines.finish)
+    text = JsonObserver(lines, marks=marks) if form == "json" else TextObserver(lines, marks=marks)
     observer = JournalObserver(text) if form == "journal" else text
     predicate = LogLevelFilterPredicate(LogLevel.levelWithName(level))
     globalLogBeginner.beginLoggingTo(
         [FilteringLogObserver(observer, [predicate])], redirectStandardIO=False, discardBuffer=True
     )
-    return Levels(predicate, level)
+    return Levels(predicate, level, lines.finish)
+
+
+def _tell_left_out(count: int) -> None:
+    log.warn("{count} log lines were left out because nobody took them", count=count)

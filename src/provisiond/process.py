@@ -76,6 +76,7 @@ class Process:
         self._reactor.addSystemEventTrigger("before", "shutdown", self._stop)
         self._reactor.run()
         if self._daemon.begins_anew and self.status == 0:
+            self._levels.finish()
             begin_anew(supervised=self._supervisor.exists)
         return self.status
 
