@@ -11,6 +11,8 @@ _DEFAULTS: Final = (
     (re.compile(r".*gigaset-(N870-)?83\.v2\.39\.0.*|.*gigaset-N870-83\.v2\.39\.0"), "sip_subscribe_mwi", False),
 )
 _ONE_TEXT: Final = ((re.compile(r".*aastra-.*"), _CERTIFICATES),)
+# It compares the port of a line's server with the text "5060", its own default for another line of the same server.
+_PORTS_AS_TEXT: Final = re.compile(r".*patton-.*")
 
 
 def suited(plugin_id: str, raw_config: dict[str, Any]) -> dict[str, Any]:
@@ -22,4 +24,7 @@ def suited(plugin_id: str, raw_config: dict[str, Any]) -> dict[str, Any]:
         value = raw_config.get(name)
         if isinstance(value, list) and pattern.fullmatch(plugin_id):
             raw_config[name] = "".join(text if text.endswith("\n") else f"{text}\n" for text in value)
+    if _PORTS_AS_TEXT.fullmatch(plugin_id):
+        for line in raw_config.get("sip_lines", {}).values():
+            line.update({name: str(value) for name, value in line.items() if name.endswith("_port")})
     return raw_config

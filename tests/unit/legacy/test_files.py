@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -209,3 +210,32 @@ def test_quirks_of_single_plugins(tmp_path: Path) -> None:
     assert suited("wazo-alcatel-1.51.52", {"locale": "fr_FR"}) == {"locale": "fr_FR"}
     assert suited("wazo-gigaset-N870-83.v2.39.0", {}) == {"sip_subscribe_mwi": False}
     assert suited("wazo-yealink-v84", {name: ["A"]}) == {name: ["A"]}
+    lines = {"1": {"username": "a", "proxy_port": 5060}, "2": {"username": "b", "backup_registrar_port": "5061"}}
+    assert suited("wazo-patton-6.11", {"sip_lines": copy.deepcopy(lines), "http_port": 80}) == {
+        "sip_lines": {
+            "1": {"username": "a", "proxy_port": "5060"},
+            "2": {"username": "b", "backup_registrar_port": "5061"},
+        },
+        "http_port": 80,
+    }
+    assert suited("wazo-patton-6.11", {}) == {}
+    assert suited("wazo-snom-10", {"sip_lines": copy.deepcopy(lines)}) == {"sip_lines": lines}
+
+
+def test_lines_of_one_server_with_and_without_a_port_suit_a_plugin_that_compares_texts(tmp_path: Path) -> None:
+    code = """
+def configure(self, device, raw_config):
+    ports = {line.get("proxy_port", "5060") for line in raw_config["sip_lines"].values()}
+    if len(ports) > 1:
+        raise RawConfigError("the same server on several ports: %s" % sorted(map(str, ports)))
+    with open(os.path.join(self._tftpboot_dir, "out"), "w") as file:
+        file.write("registrar %s" % ports.pop())
+"""
+    raw = {"sip_lines": {"1": {"proxy_port": 5060}, "2": {}}}
+    with hosted(write_small(tmp_path, "wazo-patton-6.11", code), tmp_path / "scratch") as plugin:
+        assert made(plugin, raw) == b"registrar 5060"
+    with (
+        hosted(write_small(tmp_path, "wazo-other-1", code), tmp_path / "scratch") as plugin,
+        pytest.raises(PluginProblem, match="several ports"),
+    ):
+        made(plugin, raw)
