@@ -114,13 +114,16 @@ def prepared(content: bytes | memoryview, block_size: int) -> PreparedImage:
 class FileImage:
     """A file too large to be prepared: each window is read when it is sent.
 
-    It is read, not mapped: a mapped file that somebody truncates ends the whole process.
+    It is read, not mapped: a mapped file that somebody truncates ends the whole process. A file that takes another's
+    place does no harm, since this one stays open; one that is written over ends the transfer, before the client gets
+    a mixture of both.
     """
 
     size: int
     block_size: int
     blocks: int
     _fd: int = field(alias="fd")
+    _written: int = field(alias="written")
 
     def packet(self, block: int) -> bytes:
         """Return the packet of one block."""
@@ -144,6 +147,8 @@ class FileImage:
         data = os.pread(self._fd, wanted, start) if wanted else b""
         if len(data) != wanted:
             raise OSError("the file has become shorter while it was sent")
+        if os.fstat(self._fd).st_mtime_ns != self._written:
+            raise OSError("the file was changed while it was sent")
         return data
 
     def close(self) -> None:
@@ -158,9 +163,9 @@ def opened(path: Path, block_size: int) -> FileImage:
     """
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        size = os.fstat(fd).st_size
+        status = os.fstat(fd)
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
     except OSError:
         os.close(fd)
         raise
-    return FileImage(size, block_size, size // block_size + 1, fd)
+    return FileImage(status.st_size, block_size, status.st_size // block_size + 1, fd, status.st_mtime_ns)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
 from provisiond.tftp import packets
-from provisiond.tftp.image import FileImage, Image, Run, datagrams, opened, prepared
+from provisiond.tftp.image import FileImage, Image, PreparedImage, Run, datagrams, opened, prepared
 from provisiond.tftp.images import SMALL, Images
 from provisiond.tftp.netascii import to_netascii
 from provisiond.tftp.source import Refusal
@@ -68,9 +68,31 @@ def test_a_file_that_became_shorter_is_an_error_not_a_crash(tmp_path: Path) -> N
     path.write_bytes(bytes(10_000))
     image = opened(path, 512)
     os.truncate(path, 600)
-    assert len(datagrams(image.packets(1, 1))[0]) == 516
     with pytest.raises(OSError, match="shorter"):
         image.packets(5, 8)
+    image.close()
+
+
+@pytest.mark.parametrize("later", [bytes(10_000), bytes(10_001), bytes(9_999) + b"x"], ids=["same", "longer", "other"])
+def test_a_file_that_is_written_over_gives_no_mixture(tmp_path: Path, later: bytes) -> None:
+    path = tmp_path / "firmware"
+    path.write_bytes(bytes(10_000))
+    os.utime(path, ns=(1, 1))
+    image = opened(path, 512)
+    image.packets(1, 4)
+    path.write_bytes(later)
+    with pytest.raises(OSError, match="changed"):
+        image.packets(5, 8)
+    image.close()
+
+
+def test_a_file_in_the_place_of_another_leaves_the_old_bytes_to_who_began_with_them(tmp_path: Path) -> None:
+    path = tmp_path / "firmware"
+    path.write_bytes(b"a" * 10_000)
+    image = opened(path, 512)
+    (tmp_path / "new").write_bytes(b"b" * 10_000)
+    os.replace(tmp_path / "new", path)
+    assert datagrams([*image.packets(19, 20)])[1][4:] == b"a" * (10_000 - 19 * 512)
     image.close()
 
 
@@ -163,6 +185,48 @@ class TestImages:
         assert images.used <= 10_000
         assert images.ready(contents[4], 512, False) is made[4]
         assert images.ready(contents[0], 512, False) is not made[0]
+
+    def test_what_is_being_sent_keeps_its_place_and_the_next_file_is_read_as_it_is_sent(self, tmp_path: Path) -> None:
+        threads, memory = Held(), 300_000
+        images = Images(threads, memory=memory)
+        paths = [tmp_path / str(number) for number in range(6)]
+        for path in paths:
+            path.write_bytes(path.name.encode() * 70_000)
+        being_sent = [begun(images, path, 512, False)[0] for path in paths]
+        assert [type(image) for results in being_sent[4:] for image in results] == [FileImage] * 2
+        threads.work()
+        assert [type(results[0]) for results in being_sent[:4]] == [PreparedImage] * 4
+        assert images.used <= memory
+        # A configuration finds room all the same, and takes nobody else's.
+        config = images.ready(bytes(3_000), 512, False)
+        assert config is not None
+        assert images.ready(paths[0], 512, False) is being_sent[0][0]
+        # When a transfer is over, the place of its image is free.
+        for results in being_sent[4:]:
+            results.pop().close()
+        being_sent[1].clear()
+        results, _ = begun(images, paths[5], 512, False)
+        threads.work()
+        assert isinstance(results[0], PreparedImage)
+        assert images.ready(paths[1], 512, False) is None
+        assert images.ready(paths[0], 512, False) is being_sent[0][0]
+        _, errors = begun(images, paths[4], 512, True)
+        assert isinstance(errors[0], Refusal)
+
+    @pytest.mark.parametrize("later", [b"y" * 70_001, b"z" * 70_000], ids=["longer", "other"])
+    def test_a_file_that_changes_while_it_is_read_is_an_error_and_not_kept(self, tmp_path: Path, later: bytes) -> None:
+        threads = Held()
+        images = Images(threads)
+        path = tmp_path / "fw"
+        path.write_bytes(b"x" * 70_000)
+        os.utime(path, ns=(1, 1))
+        _, errors = begun(images, path, 512, False)
+        path.write_bytes(later)
+        threads.work()
+        assert isinstance(errors[0], OSError)
+        results, _ = begun(images, path, 512, False)
+        threads.work()
+        assert bytes(results[0].packet(1)[4:]) == later[:512]
 
     def test_a_file_beyond_a_quarter_of_the_memory_is_read_as_it_is_sent(self, tmp_path: Path) -> None:
         images = Images(Held(), memory=10_000)
