@@ -19,6 +19,7 @@ from twisted.logger import (
     LogLevel,
     LogLevelFilterPredicate,
     eventAsText,
+    formatTime,
     globalLogBeginner,
 )
 from zope.interface import implementer
@@ -53,16 +54,16 @@ _NAMED_SECRET = re.compile(
 )
 _URL_USER = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]{0,19}://)[^/@\s]+@", re.IGNORECASE)
 _TOKEN_HEADER = re.compile(r"(?P<name>x-auth-token|authorization)(?P<gap>\W+)(?:bearer\s+)?[^\s'\",]+", re.IGNORECASE)
-# Case by case instead of IGNORECASE, which finds the literals a tenth as fast.
-_MAY_NAME_SECRET = re.compile(
-    "[pP][aA][sS][sS]|[sS][eE][cC][rR]|[tT][oO][kK][eE]|[kK][eE][yY]|[aA][uU][tT][hH]|\u212a|\u017f"
-)
+# What looks like an s or a k to IGNORECASE without being one in lower case counts, too.
+_OF_SECRETS = ("pass", "secr", "toke", "key", "auth", "\u212a", "\u017f")
 _SECRET_MEMBER = re.compile(r"(?:password|passwd|secret|token|key)$", re.IGNORECASE)
 
 
 def redacted(text: str) -> str:
     """Return ``text`` with passwords, keys, tokens and the user part of URLs replaced by ``***``."""
-    if _MAY_NAME_SECRET.search(text):
+    # Nearly no line names a secret; seven searches for a text take a twentieth of the time of one expression.
+    lower = text.lower()
+    if any(part in lower for part in _OF_SECRETS):
         text = _TOKEN_HEADER.sub(rf"\g<name>\g<gap>{HIDDEN}", text)
         text = _NAMED_SECRET.sub(rf"\g<name>{HIDDEN}", text)
     return _URL_USER.sub(rf"\g<scheme>{HIDDEN}@", text) if "://" in text else text
@@ -121,6 +122,7 @@ class TextObserver:
         self._out = out
         self._marks = marks
         self._lock = Lock()
+        self._second: tuple[int, str] = (-1, "")
 
     def __call__(self, event: LogEvent) -> None:
         """Write one event."""
@@ -132,9 +134,17 @@ class TextObserver:
             self._out.flush()
 
     def _text(self, event: LogEvent, level: Any) -> str:
-        text = eventAsText(event, includeTimestamp=True, includeSystem=False)
-        stamp, _, rest = text.partition(" ")
-        return f"{stamp} {level.name:<8} {_subsystem_of(event)}: {_one_line(redacted(rest))}"
+        text = eventAsText(event, includeTimestamp=False, includeSystem=False)
+        return f"{self._stamp(event.get('log_time'))} {level.name:<8} {_subsystem_of(event)}: {_one_line(redacted(text))}"
+
+    def _stamp(self, time: float | None) -> str:
+        # Most lines share their second with the one before, and a second takes longer to write than the rest of a line.
+        if time is None:
+            return formatTime(None)
+        second, stamp = self._second
+        if second != int(time):
+            second, stamp = self._second = int(time), formatTime(time)
+        return stamp
 
 
 class JsonObserver(TextObserver):

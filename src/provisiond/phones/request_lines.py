@@ -14,24 +14,27 @@ from provisiond.provisioning.ports import Clock, Threads
 log = Logger(namespace="provisiond.phones")
 
 DELAY: Final = 0.2
-PER_SECOND: Final = 500
-_FORMAT: Final = (
-    "{protocol} {method} {path!r} from {peer}: {outcome} ({reason}), device {device} plugin {plugin}, "
-    "{bytes} bytes in {duration_ms} ms"
-)
+PER_SECOND: Final = 200
 
 
 def write_line(event: PhoneEvent) -> None:
     """Write the log line of one request, with the time of the request."""
     members: dict[str, Any] = event._asdict()
-    members["duration_ms"] = round(members.pop("seconds") * 1000, 1)
-    members["log_time"] = members.pop("time")
+    log_time, duration_ms = members.pop("time"), round(members.pop("seconds") * 1000, 1)
+    # The text is made here: putting eleven members into a format costs the logger a tenth of a millisecond.
+    line = (
+        f"{event.protocol} {event.method} {event.path!r} from {event.peer}: {event.outcome} ({event.reason}), "
+        f"device {event.device} plugin {event.plugin}, {event.bytes} bytes in {duration_ms} ms"
+    )
     log.observer(
         {
             **members,
+            "duration_ms": duration_ms,
+            "line": line,
+            "log_time": log_time,
             "log_level": LogLevel.info,
             "log_namespace": log.namespace,
-            "log_format": _FORMAT,
+            "log_format": "{line}",
             "log_logger": log,
         }
     )

@@ -85,12 +85,12 @@ class Fetches:
         self._files.drop(device_id)
 
     async def flush(self) -> None:
-        """Keep on disk what was noted."""
+        """Keep on disk what was noted before this was called."""
         if self._planned is not None:
             self._planned.cancel()
             self._planned = None
-        while self._noted:
-            device_id = next(iter(self._noted))
+        # What phones fetch meanwhile waits for the next time: under load this would never come to its end.
+        for device_id in tuple(self._noted):
             fetches = await self.of(device_id)
             if self._noted.pop(device_id, None) is not None:
                 self._files.put(device_id, _as_set(fetches))
