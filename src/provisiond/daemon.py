@@ -14,7 +14,7 @@ import click
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from provisiond import __version__
+from provisiond import __version__, lean_reactor
 from provisiond.certificates import ServerCertificate
 from provisiond.composition import Parts, compose
 from provisiond.current_settings import unwritable_directory, with_backlog
@@ -302,6 +302,7 @@ def main(config: Path, check: bool, front: str | None, log_level: str, log_forma
         return
     os.umask(0o027)
     # The one place that may import the reactor: everything else is handed it.
+    lean_reactor.install()
     from twisted.internet import reactor
 
     supervisor = Supervisor.of(os.environ)
@@ -319,6 +320,7 @@ def main(config: Path, check: bool, front: str | None, log_level: str, log_forma
 
 
 def _serve_as_front(given: str, *, level: str, form: str) -> None:
+    lean_reactor.install()
     from twisted.internet import reactor
 
     family, _, sockets = given.partition(",")

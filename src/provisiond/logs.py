@@ -135,7 +135,9 @@ class TextObserver:
 
     def _text(self, event: LogEvent, level: Any) -> str:
         text = eventAsText(event, includeTimestamp=False, includeSystem=False)
-        return f"{self._stamp(event.get('log_time'))} {level.name:<8} {_subsystem_of(event)}: {_one_line(redacted(text))}"
+        return (
+            f"{self._stamp(event.get('log_time'))} {level.name:<8} {_subsystem_of(event)}: {_one_line(redacted(text))}"
+        )
 
     def _stamp(self, time: float | None) -> str:
         # Most lines share their second with the one before, and a second takes longer to write than the rest of a line.
