@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol, final
 
 from attrs import field, frozen
 
@@ -13,8 +13,8 @@ from provisiond.tftp import packets
 HEAD: Final = 4
 
 
-@frozen(slots=True)
-class Run:
+@final
+class Run(NamedTuple):
     """Consecutive packets that lie one behind the other.
 
     :param view: their bytes.
@@ -59,8 +59,8 @@ class Image(Protocol):
         :raises OSError: when the content can no longer be read.
         """
 
-    def packets(self, first: int, last: int) -> list[Outgoing]:
-        """Return the packets of these blocks.
+    def packets(self, first: int, last: int) -> Outgoing:
+        """Return the packets of these blocks: one, or a run of them.
 
         :raises OSError: when the content can no longer be read.
         """
@@ -84,11 +84,12 @@ class PreparedImage:
         end = block * self._stride
         return self.content[end - self._stride : end]
 
-    def packets(self, first: int, last: int) -> list[Outgoing]:
+    def packets(self, first: int, last: int) -> Outgoing:
         """Return the packets of these blocks: slices, nothing is copied."""
         if first == last:
-            return [self.packet(first)]
-        return [Run(self.content[(first - 1) * self._stride : last * self._stride], self._stride)]
+            return self.packet(first)
+        stride = self._stride
+        return Run(self.content[(first - 1) * stride : last * stride], stride)
 
     def close(self) -> None:
         """Do nothing: the memory goes with the last user."""
@@ -129,17 +130,17 @@ class FileImage:
         """Return the packet of one block."""
         return packets.data_head(block) + self._read(block, block)
 
-    def packets(self, first: int, last: int) -> list[Outgoing]:
+    def packets(self, first: int, last: int) -> Outgoing:
         """Return the packets of these blocks."""
         if first == last:
-            return [self.packet(first)]
+            return self.packet(first)
         data = self._read(first, last)
         pieces: list[bytes] = []
         for block in range(first, last + 1):
             offset = (block - first) * self.block_size
             pieces.append(packets.data_head(block))
             pieces.append(data[offset : offset + self.block_size])
-        return [Run(memoryview(b"".join(pieces)), self.block_size + HEAD)]
+        return Run(memoryview(b"".join(pieces)), self.block_size + HEAD)
 
     def _read(self, first: int, last: int) -> bytes:
         start = (first - 1) * self.block_size

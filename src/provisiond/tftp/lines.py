@@ -17,7 +17,7 @@ _UDP_SEGMENT: Final = 103
 _SEGMENT_SIZE: Final = struct.Struct("=H")
 _CANNOT_SEGMENT: Final = frozenset({errno.EINVAL, errno.EMSGSIZE, errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP})
 # What the kernel refuses for now is as good as lost, and is sent again later.
-_LOST: Final = (BlockingIOError, ConnectionRefusedError, PermissionError)
+LOST: Final = (BlockingIOError, ConnectionRefusedError, PermissionError)
 
 Address = tuple[Any, ...]
 
@@ -25,53 +25,62 @@ Address = tuple[Any, ...]
 class OwnLine:
     """A connected socket: the kernel lets only this client's datagrams through.
 
-    What is done for each packet lies ready: ``receive`` reads one, ``waits(0)`` tells whether there is something to
-    read, an error included, without the cost of an exception where there is nothing.
+    What is done for each packet lies ready: ``receive`` reads one, ``transmit`` sends one or raises one of ``LOST``,
+    ``waits(0)`` tells whether there is something to read, an error included, without the cost of an exception where
+    there is nothing.
 
     :param segmented: whether to hand runs of packets to the kernel in one piece.
     """
 
-    __slots__ = ("_send", "fd", "receive", "segmented", "sock", "waits")
+    __slots__ = ("_option", "_pieces", "_stride", "fd", "receive", "segmented", "sock", "transmit", "waits")
 
     def __init__(self, sock: socket.socket, *, segmented: bool = True) -> None:
         self.sock = sock
         self.fd = sock.fileno()
         self.receive = sock.recv
-        self._send = sock.send
+        self.transmit = sock.send
         self.segmented = segmented
+        self._stride = self._pieces = 0
+        self._option: list[tuple[int, int, bytes]] = []
         watched = select.poll()
         watched.register(self.fd, select.POLLIN)
         self.waits = watched.poll
 
     def send(self, outgoing: Sequence[Outgoing]) -> None:
         """Send packets in order."""
+        for each in outgoing:
+            self.put(each)
+
+    def put(self, outgoing: Outgoing) -> None:
+        """Send one packet, or a run of them."""
         try:
-            for each in outgoing:
-                if type(each) is Run:
-                    self._send_run(each)
-                else:
-                    self._send(each)  # type: ignore[arg-type]
-        except _LOST:
+            if type(outgoing) is Run:
+                self._put_run(*outgoing)
+            else:
+                self.transmit(outgoing)
+        except LOST:
             return
 
-    def _send_run(self, run: Run) -> None:
-        pieces = min(MAX_SEGMENTS, MAX_SEND // run.stride)
-        step = pieces * run.stride
-        sent = 0
-        if self.segmented and pieces > 1:
-            option = [(socket.IPPROTO_UDP, _UDP_SEGMENT, _SEGMENT_SIZE.pack(run.stride))]
+    def _put_run(self, view: memoryview, stride: int) -> None:
+        if stride != self._stride:
+            self._stride = stride
+            self._pieces = min(MAX_SEGMENTS, MAX_SEND // stride) * stride
+            self._option = [(socket.IPPROTO_UDP, _UDP_SEGMENT, _SEGMENT_SIZE.pack(stride))]
+        if self.segmented and self._pieces > stride:
             try:
-                while sent < len(run.view):
-                    self.sock.sendmsg([run.view[sent : sent + step]], option)
-                    sent += step
+                # Most windows fit into one call.
+                while len(view) > self._pieces:
+                    self.sock.sendmsg([view[: self._pieces]], self._option)
+                    view = view[self._pieces :]
+                self.sock.sendmsg([view], self._option)
                 return
             except OSError as error:
                 if error.errno not in _CANNOT_SEGMENT:
                     raise
                 # Blocks larger than the path's packets: from now on one by one, which the kernel fragments.
                 self.segmented = False
-        for start in range(sent, len(run.view), run.stride):
-            self.sock.send(run.view[start : start + run.stride])
+        for start in range(0, len(view), stride):
+            self.transmit(view[start : start + stride])
 
 
 class SharedLine:
@@ -89,11 +98,15 @@ class SharedLine:
 
     def send(self, outgoing: Sequence[Outgoing]) -> None:
         """Send packets in order."""
+        for each in outgoing:
+            self.put(each)
+
+    def put(self, outgoing: Outgoing) -> None:
+        """Send one packet, or a run of them."""
         try:
-            for each in outgoing:
-                for datagram in each.split() if isinstance(each, Run) else (each,):
-                    self._sock.sendmsg([datagram], self._ancillary, 0, self._peer)
-        except _LOST:
+            for datagram in outgoing.split() if isinstance(outgoing, Run) else (outgoing,):
+                self._sock.sendmsg([datagram], self._ancillary, 0, self._peer)
+        except LOST:
             return
 
 

@@ -56,9 +56,9 @@ class WriteTransfer:
             return self._late(now)
         return []
 
-    def acknowledged(self, number: int, now: float) -> list[Outgoing]:
+    def acknowledged(self, number: int, now: float) -> Outgoing | None:
         """Ignore it: who sends data has nothing to acknowledge."""
-        return []
+        return None
 
     def abort(self) -> None:
         """End the transfer now."""

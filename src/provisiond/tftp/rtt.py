@@ -5,49 +5,50 @@ from __future__ import annotations
 from typing import Final
 
 FIRST: Final = 1.0
-FLOOR: Final = 0.2
+# Phones write flash between two blocks, and one tick may pass before a loss is seen.
+FLOOR: Final = 0.1
 CEILING: Final = 8.0
+# The least that the variation counts for (RFC 6298, section 2.3): the tick that deadlines are looked at with, twice.
+GRANULARITY: Final = 0.04
 
 
 class RetransmissionTimer:
     """The timeout of one transfer, in seconds.
 
-    :param timeout: seconds agreed with the client; they set the start and the ceiling. None adapts.
+    A doubled timeout stays until a round trip has been measured (RFC 6298, section 5; Karn): a client that has become
+    slower than the timeout is measured then, instead of being sent everything twice.
+
+    :param timeout: seconds agreed with the client; they are start, floor and ceiling. None adapts.
     """
 
-    __slots__ = ("_backoff", "_ceiling", "_fixed", "_rto", "smoothed", "value", "variation")
+    __slots__ = ("_ceiling", "_floor", "_spread", "smoothed", "value")
 
     def __init__(self, timeout: int | None = None) -> None:
-        self._fixed = float(timeout) if timeout is not None else None
-        self._ceiling = self._fixed if self._fixed is not None else CEILING
-        self._rto = self._fixed if self._fixed is not None else FIRST
-        self._backoff = 1
+        self._floor = FLOOR if timeout is None else float(timeout)
+        self._ceiling = CEILING if timeout is None else self._floor
+        self._spread = 0.0  # four times the variation
         self.smoothed: float | None = None
-        self.variation = 0.0
         # Seconds from now after which the last packets count as lost. It is read for each packet, so it lies ready.
-        self.value = min(self._rto, self._ceiling)
+        self.value = FIRST if timeout is None else self._floor
 
     def measured(self, sample: float) -> None:
         """Take in a round trip of packets that were sent once (Karn's rule is the caller's)."""
-        self._backoff = 1
         smoothed = self.smoothed
         if smoothed is None:
-            self.smoothed, self.variation = sample, sample / 2
+            smoothed, spread = sample, sample * 2
         else:
-            off = smoothed - sample
-            self.variation += ((off if off > 0 else -off) - self.variation) * 0.25
-            self.smoothed = smoothed - off * 0.125
-        if self._fixed is None:
-            rto = self.smoothed + 4 * self.variation
-            self._rto = rto if rto > FLOOR else FLOOR
-        self.value = self._rto if self._rto < self._ceiling else self._ceiling
+            off = sample - smoothed
+            smoothed += off * 0.125
+            spread = self._spread * 0.75 + (off if off > 0 else -off)
+        self.smoothed = smoothed
+        self._spread = spread
+        value = smoothed + (spread if spread > GRANULARITY else GRANULARITY)
+        floor = self._floor
+        if value < floor:
+            self.value = floor
+        else:
+            self.value = value if value < self._ceiling else self._ceiling
 
     def backed_off(self) -> None:
         """Double the timeout after a loss, up to the ceiling."""
-        self._backoff = min(self._backoff * 2, 64)
-        self.value = min(self._rto * self._backoff, self._ceiling)
-
-    def progressed(self) -> None:
-        """Forget the doubling: something new was acknowledged."""
-        self._backoff = 1
-        self.value = min(self._rto, self._ceiling)
+        self.value = min(self.value * 2, self._ceiling)

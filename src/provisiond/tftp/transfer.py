@@ -87,7 +87,7 @@ class ReadTransfer:
 
     def start(self, now: float) -> list[Outgoing]:
         """Return the first packets."""
-        return self._window(now, again=False)
+        return [self._window(now)]
 
     def handle(self, event: Event, now: float) -> list[Outgoing]:
         """Return the packets to send because of ``event``.
@@ -95,7 +95,8 @@ class ReadTransfer:
         :param now: seconds of any steadily growing clock.
         """
         if isinstance(event, packets.Ack):
-            return self.acknowledged(event.block, now)
+            outgoing = self.acknowledged(event.block, now)
+            return [] if outgoing is None else [outgoing]
         if self.outcome is not None:
             return []
         if isinstance(event, Tick):
@@ -108,41 +109,42 @@ class ReadTransfer:
         """End the transfer now."""
         self.outcome = self.outcome or Outcome.ABORTED
 
-    def acknowledged(self, number: int, now: float) -> list[Outgoing]:
-        """Return the packets to send because the client has acknowledged the block with this 16-bit number.
+    def acknowledged(self, number: int, now: float) -> Outgoing | None:
+        """Return what is to be sent because the client has acknowledged the block with this 16-bit number.
 
         Nearly every packet that comes in is such a one, so this is what :meth:`handle` does for it without the packet
         having to be a value first.
         """
         if self.outcome is not None:
-            return []
+            return None
         acked = self._acked
         ahead = (number - acked) & 0xFFFF
         if ahead == 0 or ahead > self._sent - acked:
-            return self._repeated(now) if ahead == 0 else []
+            return self._repeated(now) if ahead == 0 else None
         if self._timed:
             self._timer.measured(now - self._sent_at)
-        else:
-            self._timer.progressed()
         self._acked = acked = acked + ahead
         self._tries = 0
         if acked == self._blocks:
             self.outcome = Outcome.DONE
-            return []
-        if self._window_size > 1:
-            self._rolled_back = False
-            return self._window(now, again=False)
-        self._sent = acked + 1
+            return None
         self._sent_at = now
         self._timed = True
         self.deadline = now + self._timer.value
-        return [self._image.packet(acked + 1)]
+        window = self._window_size
+        if window == 1:
+            self._sent = acked = acked + 1
+            return self._image.packet(acked)
+        self._rolled_back = False
+        last = acked + window
+        self._sent = last = last if last < self._blocks else self._blocks
+        return self._image.packets(acked + 1, last)
 
-    def _repeated(self, now: float) -> list[Outgoing]:
+    def _repeated(self, now: float) -> Outgoing | None:
         if self._window_size == 1 or self._rolled_back or self._acked < 1:
-            return []
+            return None
         self._rolled_back = True
-        return self._window(now, again=True)
+        return self._again(now)
 
     def _passed(self, now: float) -> list[Outgoing]:
         if now < self.deadline:
@@ -153,17 +155,20 @@ class ReadTransfer:
             return [packets.error(packets.ErrorCode.UNDEFINED, "no acknowledgement came in time")]
         self._timer.backed_off()
         self._rolled_back = False
-        return self._window(now, again=True)
+        return [self._again(now)]
 
-    def _window(self, now: float, *, again: bool) -> list[Outgoing]:
+    def _again(self, now: float) -> Outgoing:
+        before = self._sent
+        outgoing = self._window(now)
+        self._timed = False
+        self.retransmissions += 1 if self._acked < 0 else min(before, self._sent) - self._acked
+        return outgoing
+
+    def _window(self, now: float) -> Outgoing:
         self._sent_at = now
-        self._timed = not again
         self.deadline = now + self._timer.value
         if self._acked < 0 and self._oack is not None:
             self._sent = 0
-            self.retransmissions += again
-            return [self._oack]
-        last = min(self._acked + self._window_size, self._blocks)
-        self._sent = last
-        self.retransmissions += (last - self._acked) if again else 0
-        return self._image.packets(self._acked + 1, last)
+            return self._oack
+        self._sent = min(self._acked + self._window_size, self._blocks)
+        return self._image.packets(self._acked + 1, self._sent)

@@ -129,7 +129,7 @@ def test_runs_arrive_as_single_datagrams(segmented: bool, block_size: int, windo
     with client() as phone, client() as ours:
         phone.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024 * 1024)
         ours.connect(phone.getsockname())
-        OwnLine(ours, segmented=segmented).send(image.packets(1, window))
+        OwnLine(ours, segmented=segmented).send([image.packets(1, window)])
         got = [phone.recv(70_000) for _ in range(window)]
     assert [len(each) for each in got] == [block_size + 4] * (window - 1) + [block_size + 3]
     assert b"".join(each[4:] for each in got) == content[: block_size * window - 1]
@@ -141,7 +141,7 @@ def test_a_listening_socket_answers_from_the_address_that_was_asked() -> None:
         select.select([server], [], [], 10)
         _, peer, local = received(server)
         assert local == "127.0.0.5"
-        SharedLine(server, peer, leaving_from(local)).send(prepared(bytes(20), 8).packets(1, 3))
+        SharedLine(server, peer, leaving_from(local)).send([prepared(bytes(20), 8).packets(1, 3)])
         answers = [phone.recvfrom(100) for _ in range(3)]
     assert {sender for _, sender in answers} == {("127.0.0.5", answers[0][1][1])}
     assert [len(data) for data, _ in answers] == [12, 12, 8]
