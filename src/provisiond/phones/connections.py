@@ -32,6 +32,7 @@ from provisiond.phones.plain_requests import (
 from provisiond.phones.remembered import Kept
 from provisiond.phones.replies import BUSY, Reply, own_reply, refusal, refusal_of, reply_with
 from provisiond.phones.small_files import SmallFiles
+from provisiond.phones.stalling import Reader
 from provisiond.phones.wires import DateLine, Wire, wire
 from provisiond.tftp.eager import Waiting, result_of
 
@@ -86,6 +87,7 @@ class PhoneConnection(Connection):
         self._requests = 0
         self._peer = ""
         self._channel: Any = None
+        self._reader: Reader | None = None
         self.deadline = NEVER
 
     # Called by the transport
@@ -137,7 +139,9 @@ class PhoneConnection(Connection):
 
     def expired(self) -> None:
         """End the connection, whose time is over."""
-        if self._ended or self._busy or self._paused:
+        if self._reader is not None and self._reader.reads_on():
+            self._progressed()
+        elif self._ended or self._busy or self._paused:
             self._transport.abortConnection()
         elif self._buffer:
             self._end(wire(refusal(408), body=b"", closes=True))
@@ -218,6 +222,8 @@ class PhoneConnection(Connection):
         except Waiting as waiting:
             self._service.bounds.under_way += 1
             Deferred.fromCoroutine(waiting.rest).addErrback(self._failed).addBoth(self._has_waited)
+        except Interrupted:
+            self._broken()
         except Exception:
             log.failure("a phone's HTTP request met an error")
             self._broken()
@@ -278,9 +284,11 @@ class PhoneConnection(Connection):
         self._requests += 1
         self._write_wire(wire(reply, body=b"", closes=closes))
         self._progressed()
-        await self._service.file_sending.send(
-            self._transport, content.path, reply.start, reply.length, self._progressed
-        )
+        self._reader = Reader(self._transport)
+        try:
+            await self._service.file_sending.send(self._transport, content, reply.start, reply.length, self._progressed)
+        finally:
+            self._reader = None
         if self._ended:
             return
         self._transport.registerProducer(self, True)

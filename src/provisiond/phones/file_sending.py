@@ -7,7 +7,6 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
@@ -15,6 +14,8 @@ from twisted.internet.interfaces import IPullProducer
 from zope.interface import implementer
 
 from provisiond.pacing import Pace
+from provisiond.phones.content import Content
+from provisiond.phones.remembered import static_etag
 from provisiond.provisioning.ports import Threads
 
 PIECE: Final = 512 * 1024
@@ -23,7 +24,10 @@ _CANNOT: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 
 
 class Interrupted(Exception):
-    """The file or the connection ended before everything was sent; nothing more can be said on this connection."""
+    """The file or the connection ended before everything was sent, or the file was written over meanwhile.
+
+    Nothing more can be said on this connection.
+    """
 
 
 @implementer(IPullProducer)
@@ -42,6 +46,7 @@ class KernelSending:
         self._left = length
         self._progressed = progressed
         self._begun = False
+        self._written = os.fstat(fd).st_mtime_ns
         self._done: Deferred[tuple[int, int]] = Deferred()
 
     async def sent(self) -> tuple[int, int]:
@@ -75,7 +80,7 @@ class KernelSending:
             else:
                 self._done.errback(Interrupted())
             return
-        if count == 0:
+        if count == 0 or os.fstat(self._fd).st_mtime_ns != self._written:
             self._done.errback(Interrupted())
             return
         self._at += count
@@ -103,34 +108,37 @@ class FileSending:
         self._threads = threads
         self._told = told
 
-    async def send(self, transport: Any, path: Path, start: int, length: int, progressed: Any) -> None:
+    async def send(self, transport: Any, content: Content, start: int, length: int, progressed: Any) -> None:
         """Send a part of a file behind what was written before; the connection has no producer.
 
+        What was told of the file has to be true of every byte: one that was replaced or written over is not sent.
+
+        :param content: of a file on disk.
         :param progressed: called after each piece.
         :raises Interrupted: when not everything could be sent.
         :raises OSError: when the file cannot be opened; nothing was sent then.
         """
-        fd: int = await self._threads.run(_opened, path, start, length)
+        fd: int = await self._threads.run(_opened, content, start, length)
         began, outcome = time.monotonic(), "interrupted"
         try:
-            if getattr(transport, "disconnected", False):
+            if getattr(transport, "disconnected", False) or static_etag(os.fstat(fd)) != content.etag:
                 raise Interrupted
             if _is_plain_socket(transport):
                 start, length = await KernelSending(transport, fd, start, length, progressed).sent()
             if length:
-                await self._send_pieces(transport, fd, start, length, progressed)
+                await self._send_pieces(transport, fd, content.etag, start, length, progressed)
             outcome = "done"
         finally:
             os.close(fd)
             self._told(outcome, time.monotonic() - began)
 
-    async def _send_pieces(self, transport: Any, fd: int, start: int, length: int, progressed: Any) -> None:
+    async def _send_pieces(self, transport: Any, fd: int, etag: str, start: int, length: int, progressed: Any) -> None:
         pace = Pace()
         transport.registerProducer(pace, True)
         try:
             while length > 0:
                 piece: bytes = await self._threads.run(os.pread, fd, min(PIECE, length), start)
-                if not piece or pace.gone:
+                if not piece or pace.gone or static_etag(os.fstat(fd)) != etag:
                     raise Interrupted
                 start, length = start + len(piece), length - len(piece)
                 transport.write(piece)
@@ -142,8 +150,9 @@ class FileSending:
             transport.unregisterProducer()
 
 
-def _opened(path: Path, start: int, length: int) -> int:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+def _opened(content: Content, start: int, length: int) -> int:
+    assert content.path is not None
+    fd = os.open(content.path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.posix_fadvise(fd, start, length, os.POSIX_FADV_SEQUENTIAL)
         os.posix_fadvise(fd, start, min(length, 16 * PIECE), os.POSIX_FADV_WILLNEED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, BinaryIO, Final, cast
 
@@ -19,7 +20,9 @@ from provisiond.phones.bounds import HttpBounds
 from provisiond.phones.content import Content
 from provisiond.phones.pipeline import Answer, Answering
 from provisiond.phones.plain_requests import name_of, query_of, without_key
+from provisiond.phones.remembered import static_etag
 from provisiond.phones.replies import BUSY, Reply, refusal, refusal_of, reply_with
+from provisiond.phones.stalling import Reader
 from provisiond.provisioning.ports import Threads
 
 log = Logger()
@@ -28,6 +31,7 @@ CHUNK: Final = 256 * 1024
 IDLE_SECONDS: Final = 60
 HEAD_SECONDS: Final = 20
 BODY_SECONDS: Final = 120
+STALL_SECONDS: Final = 60
 MAX_BODY: Final = 4 * 1024 * 1024
 READ: Final = ("GET", "HEAD")
 UPLOAD: Final = ("PUT", "POST")
@@ -48,11 +52,16 @@ class PhoneRequestOverHttp(Request):
 
 
 class PhoneChannel(HTTPChannel):
-    """A connection whose requests must come within a time in all, however often a byte of them comes."""
+    """A connection whose requests must come within a time in all, however often a byte of them comes.
+
+    Whoever does not read its answer is cut off too; twisted.web itself waits for ever.
+    """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._deadline: Any = None
+        self._stalled: Any = None
+        self._reader: Reader | None = None
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
         """Take bytes; the first ones of a request start its deadline."""
@@ -70,9 +79,21 @@ class PhoneChannel(HTTPChannel):
         self._disarm()
         super().allContentReceived()  # type: ignore[no-untyped-call]
 
+    def pauseProducing(self) -> None:  # noqa: N802
+        """Called when the client does not read as fast as it is answered."""
+        self._reader = Reader(self.transport)
+        self._wait_for_reader()
+        super().pauseProducing()  # type: ignore[no-untyped-call]
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        """Called when there is room again."""
+        self._forget_reader()
+        super().resumeProducing()  # type: ignore[no-untyped-call]
+
     def connectionLost(self, reason: Any = connectionDone) -> None:  # noqa: N802
-        """Forget the deadline."""
+        """Forget the deadlines."""
         self._disarm()
+        self._forget_reader()
         super().connectionLost(reason)  # type: ignore[no-untyped-call]
 
     def _arm(self, seconds: float) -> None:
@@ -88,6 +109,19 @@ class PhoneChannel(HTTPChannel):
     def _too_slow(self) -> None:
         self._deadline = None
         self.forceAbortClient()  # type: ignore[no-untyped-call]
+
+    def _wait_for_reader(self) -> None:
+        if self._reader is not None and self._reader.reads_on():
+            self._stalled = cast(Any, self).callLater(STALL_SECONDS, self._wait_for_reader)
+        else:
+            self._stalled = None
+            self.forceAbortClient()  # type: ignore[no-untyped-call]
+
+    def _forget_reader(self) -> None:
+        self._reader = None
+        if self._stalled is not None and self._stalled.active():
+            self._stalled.cancel()
+        self._stalled = None
 
 
 class PhoneSite(Site):
@@ -241,16 +275,17 @@ class PhoneFilesResource(Resource):
         with file:
             request.registerProducer(pace, True)
             try:
-                await self._pass_on(request, file, length, pace)
+                await self._pass_on(request, file, content.etag, length, pace)
             finally:
                 if not pace.gone:
                     request.unregisterProducer()
                     request.finish()
 
-    async def _pass_on(self, request: Any, file: BinaryIO, length: int, pace: Pace) -> None:
+    async def _pass_on(self, request: Any, file: BinaryIO, etag: str, length: int, pace: Pace) -> None:
         while length > 0 and not pace.gone:
             chunk: bytes = await self._threads.run(file.read, min(CHUNK, length))
-            if not chunk:
+            # What was told of the file has to be true of every byte.
+            if not chunk or static_etag(os.fstat(file.fileno())) != etag:
                 request.loseConnection()
                 break
             length -= len(chunk)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from pathlib import Path
 from typing import Final
 
 from provisiond.phones.content import Content
+from provisiond.phones.remembered import static_etag
 from provisiond.provisioning.ports import Threads
 
 SMALL: Final = 256 * 1024
@@ -39,9 +41,7 @@ class SmallFiles:
         if known is not None:
             self._kept.move_to_end(key)
             return known
-        data: bytes = await self._threads.run(content.path.read_bytes)
-        if len(data) != content.size:
-            raise OSError("the file has changed while it was read")
+        data: bytes = await self._threads.run(_read, content.path, content.etag)
         self._keep(key, data)
         return data
 
@@ -52,3 +52,11 @@ class SmallFiles:
         while self.used > self._memory:
             _, oldest = self._kept.popitem(last=False)
             self.used -= len(oldest)
+
+
+def _read(path: Path, etag: str) -> bytes:
+    with path.open("rb") as file:
+        data = file.read()
+        if static_etag(os.fstat(file.fileno())) != etag:
+            raise OSError("the file has changed while it was read")
+    return data

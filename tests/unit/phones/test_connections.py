@@ -20,7 +20,7 @@ from provisiond.phones.content import Content
 from provisiond.phones.http import HEAD_SECONDS, PhoneFilesResource, PhoneSite
 from provisiond.phones.journal import PhoneEvent
 from provisiond.phones.pipeline import Answer
-from provisiond.phones.remembered import Kept
+from provisiond.phones.remembered import Kept, static_etag
 from provisiond.phones.service import PhoneService
 
 EVENT = PhoneEvent(0.0, "http", "GET", "", "", None, None, None, "served", "", 0, 0.0)
@@ -422,7 +422,9 @@ class Firmware(Pipeline):
     def __init__(self, path: Path) -> None:
         super().__init__()
         size = path.stat().st_size
-        self.file = Content(size=size, etag="", modified=1.0, content_type="x/y", kind="static", path=path)
+        self.file = Content(
+            size=size, etag=static_etag(path.stat()), modified=1.0, content_type="x/y", kind="static", path=path
+        )
 
     async def answer(self, request: PhoneRequest, name: str, key: Any = None) -> Answer:
         if name == "/firmware":

@@ -19,7 +19,7 @@ from provisiond.phones.http import PhoneFilesResource, PhoneSite
 from provisiond.phones.journal import PhoneEvent
 from provisiond.phones.pipeline import Answer
 from provisiond.phones.plain_requests import name_of, without_key
-from provisiond.phones.remembered import Kept
+from provisiond.phones.remembered import Kept, static_etag
 from provisiond.phones.replies import byte_range
 from provisiond.phones.service import PhoneService
 
@@ -160,7 +160,12 @@ class TestAnswers:
         path.write_bytes(bytes(range(256)) * 4000)
         size = path.stat().st_size
         content = Content(
-            size=size, etag='"x"', modified=1.0, content_type="application/octet-stream", kind="static", path=path
+            size=size,
+            etag=static_etag(path.stat()),
+            modified=1.0,
+            content_type="application/octet-stream",
+            kind="static",
+            path=path,
         )
         pipeline = FakePipeline("a.bin", content)
         assert ask(get("/a.bin"), pipeline)[1] == path.read_bytes()
