@@ -14,7 +14,7 @@ import click
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from provisiond import __version__, lean_reactor
+from provisiond import __version__
 from provisiond.certificates import ServerCertificate
 from provisiond.composition import Parts, compose
 from provisiond.current_settings import unwritable_directory, with_backlog
@@ -39,6 +39,7 @@ from provisiond.rest.application import api_site, extension_site
 from provisiond.rest.site import ApiSite
 from provisiond.restarting import take_up
 from provisiond.settings import Settings, load_settings
+from provisiond.short_turns import shorten
 from provisiond.store.database import open_database
 from provisiond.supervision import Supervisor
 from provisiond.tftp.service import TftpService
@@ -302,9 +303,9 @@ def main(config: Path, check: bool, front: str | None, log_level: str, log_forma
         return
     os.umask(0o027)
     # The one place that may import the reactor: everything else is handed it.
-    lean_reactor.install()
     from twisted.internet import reactor
 
+    shorten(reactor)
     supervisor = Supervisor.of(os.environ)
     levels = start_logging(sys.stderr, level=settings.log.level, form=settings.log.format)
     levels.use(settings.log.level, settings.log.levels)
@@ -320,9 +321,9 @@ def main(config: Path, check: bool, front: str | None, log_level: str, log_forma
 
 
 def _serve_as_front(given: str, *, level: str, form: str) -> None:
-    lean_reactor.install()
     from twisted.internet import reactor
 
+    shorten(reactor)
     family, _, sockets = given.partition(",")
     levels = start_logging(sys.stderr, level=level, form=form)
     FrontProcess(reactor, None if family == "-" else int(family), int(sockets), levels.use).run()

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IReadDescriptor
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import Clock
+from twisted.python import context
 from twisted.python.failure import Failure
+from twisted.python.log import ILogContext
 from zope.interface import implementer
 
-from provisiond.lean_reactor import LeanReactor
+from provisiond.short_turns import shorten
 
 
 @implementer(IReadDescriptor)
@@ -39,10 +41,15 @@ class Waiting:
 
 @pytest.fixture
 def reactor() -> Iterator[Any]:
-    made: Any = LeanReactor()  # type: ignore[no-untyped-call]
+    made: Any = EPollReactor()  # type: ignore[no-untyped-call]
+    shorten(made)
     yield made
-    made._poller.close()
-    for each in tuple(made._internalReaders):
+    end(made)
+
+
+def end(reactor: Any) -> None:
+    reactor._poller.close()
+    for each in tuple(reactor._internalReaders):
         each.connectionLost(None)
 
 
@@ -154,11 +161,28 @@ def test_connections_come_and_go_as_with_any_reactor(reactor: Any) -> None:
     reactor.runUntilCurrent()
 
 
-def test_it_becomes_the_reactor_of_a_process_that_has_none_yet() -> None:
-    program = (
-        "from provisiond import lean_reactor; lean_reactor.install(); lean_reactor.install();"
-        "from twisted.internet import reactor; reactor.callLater(0, reactor.stop); reactor.run();"
-        "print(type(reactor).__name__)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout == "LeanReactor\n"
+def test_the_main_loop_takes_the_short_way(reactor: Any, pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+    contexts: list[object] = []
+
+    def read() -> None:
+        contexts.append(context.get(ILogContext))
+        ours.recv(10)
+        reactor.crash()
+
+    reactor.addReader(Waiting(ours, read))
+    theirs.send(b"one")
+    reactor.callLater(20, reactor.crash)
+    reactor.run(installSignalHandlers=False)
+    assert contexts == [context.get(ILogContext)]
+
+
+def test_another_kind_of_reactor_stays_as_it_is() -> None:
+    class Other(EPollReactor):
+        """Somebody else's."""
+
+    other: Any = Other()  # type: ignore[no-untyped-call]
+    shorten(other)
+    assert "doIteration" not in vars(other)
+    end(other)
+    shorten(Clock())
