@@ -18,7 +18,7 @@ from provisiond import __version__
 from provisiond.certificates import ServerCertificate
 from provisiond.composition import Parts, compose
 from provisiond.current_settings import unwritable_directory, with_backlog
-from provisiond.descriptors import allowed_transfers
+from provisiond.descriptors import room_for
 from provisiond.ending import end
 from provisiond.errors import SettingsProblem, StartProblem
 from provisiond.front_composition import feeding_of
@@ -68,6 +68,7 @@ class Daemon:
         self._pnp: PnpService | None = None
         self._phones: PhoneService | None = None
         self._fronts: Fronts | None = None
+        self._connections = settings.http.max_connections
         self._is_key: Callable[[str], bool] = lambda text: False
         self._lock: Any = None
         self._database: Any = None
@@ -94,13 +95,14 @@ class Daemon:
         self._database = open_database(settings.database_url, self._reactor.callFromThread)
         take_up(settings.general.state_dir, self._database)
         parts = self._parts = compose(settings, self._reactor, self._database)
+        transfers, self._connections = room_for(settings.tftp.max_transfers, settings.http.max_connections)
         self._tftp = tftp_service(
             settings,
             self._reactor,
             TftpFiles(parts.pipeline, parts.metrics),
             parts.threads,
-            transfers=allowed_transfers(settings.tftp.max_transfers, settings.http.max_connections),
-            refused=lambda reason: parts.metrics.tftp_refused.labels(reason).inc(),
+            transfers=transfers,
+            refused=parts.metrics.tftp_refused.add,
         )
         parts.house.backups.on_restored(self._begin_anew)
         self._tftp.bind(shared=settings.general.processes > 1, given=self._given.datagrams)
@@ -124,7 +126,7 @@ class Daemon:
             parts.threads,
             self._reactor,
             trusted_proxies=settings.http.trusted_proxies,
-            max_connections=settings.http.max_connections,
+            max_connections=self._connections,
             is_key=is_key,
             refused=parts.metrics.http_refused.add,
             sent=lambda outcome, seconds: parts.metrics.http_seconds.observe(outcome, seconds=seconds),

@@ -1,4 +1,4 @@
-"""File descriptors: as many as the system gives, and no more transfers than they suffice for."""
+"""File descriptors: as many as the system gives, and no more at once than they suffice for."""
 
 from __future__ import annotations
 
@@ -18,26 +18,28 @@ def used_descriptors() -> tuple[int, int]:
     return len(os.listdir("/proc/self/fd")) - 1, soft
 
 
-def allowed_transfers(wanted: int, others: int = 0) -> int:
-    """Raise the limit of open files as far as it goes, and return how many transfers it allows at once.
+def room_for(transfers: int, connections: int) -> tuple[int, int]:
+    """Raise the limit of open files as far as it goes; return how many transfers and connections it allows at once.
 
-    :param wanted: transfers that the settings ask for.
-    :param others: connections that may be open besides; they come second when there is not enough for all.
-    :return: ``wanted``, or less, with a line in the log that says how to get more.
+    :param transfers: that the settings ask for.
+    :param connections: likewise.
+    :return: the same, or fewer of both, with a line in the log that says how to get more.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    enough = wanted + RESERVED
-    if soft != resource.RLIM_INFINITY and soft < enough + others:
-        raised = enough + others if hard == resource.RLIM_INFINITY else min(enough + others, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
-        soft = raised
-    if soft == resource.RLIM_INFINITY or soft >= enough:
-        return wanted
-    allowed = max(1, soft - min(RESERVED, soft // 2))
+    wanted = transfers + connections
+    if soft != resource.RLIM_INFINITY and soft < wanted + RESERVED:
+        soft = wanted + RESERVED if hard == resource.RLIM_INFINITY else min(wanted + RESERVED, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY or soft >= wanted + RESERVED:
+        return transfers, connections
+    room = soft - min(RESERVED, soft // 2)
+    allowed = max(1, room * transfers // wanted), max(1, room * connections // wanted)
     log.warn(
-        "only {allowed} TFTP transfers at once instead of {wanted}: this process may open {soft} files; raise "
-        "LimitNOFILE of the service",
-        allowed=allowed,
+        "only {transfers} TFTP transfers and {connections} HTTP connections at once, instead of {wanted} in all: this "
+        "process may open {soft} files; raise LimitNOFILE of the service, or lower tftp.max_transfers and "
+        "http.max_connections",
+        transfers=allowed[0],
+        connections=allowed[1],
         wanted=wanted,
         soft=soft,
     )

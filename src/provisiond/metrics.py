@@ -43,11 +43,14 @@ class Metrics:
         self.tftp_seconds = Spread(
             "provisiond_tftp_transfer_seconds", "Duration of TFTP transfers", [], _FAST, self.registry
         )
-        self.tftp_refused = Counter(
+        self.tftp_refused = Tally(
             "provisiond_tftp_refused",
-            "TFTP requests turned away because of a bound: busy or rate; or that waited until the client had gone",
+            "TFTP requests turned away, by reason: busy, peer or rate because of a bound, gone for who has left",
             ["reason"],
-            registry=self.registry,
+            self.registry,
+        )
+        self.tftp_image_bytes = Reading(
+            "provisiond_tftp_image_bytes", "Memory of files that are kept ready for TFTP", [], self.registry
         )
         self.tftp_running = Reading("provisiond_tftp_running", "TFTP transfers that run now", [], self.registry)
         self.tftp_waiting = Reading(

@@ -28,6 +28,10 @@ class Tally:
         """Count ``amount`` more for these values of the labels."""
         self._values[labels] = self._values.get(labels, 0) + amount
 
+    def counts(self) -> Mapping[tuple[str, ...], float]:
+        """Return the counts as they are now, by the values of the labels."""
+        return dict(self._values)
+
     def collect(self) -> Iterator[CounterMetricFamily]:
         """Give the counts to a scraper."""
         family = CounterMetricFamily(self._name, self._text, labels=self._labels)

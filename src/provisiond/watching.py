@@ -27,6 +27,13 @@ TICK_SECONDS: Final = 1.0
 TICKS: Final = 60
 BUSY_SECONDS: Final = 1.0
 DESCRIPTORS_SHARE: Final = 0.9
+BOUNDS: Final = {
+    ("http", "busy"): "too many wait for files to be made, or fetch files on disk (http.max_connections)",
+    ("http", "connections"): "too many connections are open (http.max_connections)",
+    ("tftp", "busy"): "too many transfers run (tftp.max_transfers)",
+    ("tftp", "peer"): "one address has too many transfers (tftp.max_transfers_per_peer)",
+    ("tftp", "rate"): "one address asks too often (tftp.requests_per_peer)",
+}
 ENDING: Final = timedelta(days=14)
 
 
@@ -57,6 +64,7 @@ class Watching:
         self._reactor = reactor
         self._sockets = Sockets()
         self._lags: deque[float] = deque(maxlen=TICKS)
+        self._refused: deque[Mapping[tuple[str, ...], float]] = deque(maxlen=TICKS)
         self._settings_problems: Sequence[str] = ()
         self._tick: Any = None
         database.listen(self._note_sql)
@@ -101,6 +109,11 @@ class Watching:
         metrics.tftp_sockets.read_with(
             lambda: self._sockets.sum_of("tftp_sockets", self._sockets.tftp.sockets if self._sockets.tftp else 0)
         )
+        metrics.tftp_image_bytes.read_with(
+            lambda: self._sockets.sum_of(
+                "tftp_image_bytes", self._sockets.tftp.image_bytes if self._sockets.tftp else 0
+            )
+        )
         metrics.http_connections.read_with(
             lambda: self._sockets.sum_of(
                 "http_connections", self._sockets.phones.connections if self._sockets.phones else 0
@@ -138,6 +151,7 @@ class Watching:
     def _measure(self, planned: float) -> None:
         now = self._reactor.seconds()
         self._lags.append(max(0.0, now - planned))
+        self._refused.append(self._refusals())
         self._parts.metrics.reactor_lag.set(self._lags[-1])
         self._parts.metrics.worst_lag.set(max(self._lags))
         self._tick = self._reactor.callLater(TICK_SECONDS, self._measure, now + TICK_SECONDS)
@@ -166,7 +180,7 @@ class Watching:
         return () if sentence is None else [Trouble(code="ami-unreachable", sentence=sentence.partition(";")[0])]
 
     async def _check_server(self) -> Sequence[Trouble]:
-        found = [*self._certificate_troubles(), *self._process_troubles()]
+        found = [*self._certificate_troubles(), *self._process_troubles(), *self._bound_troubles()]
         lag = max(self._lags, default=0.0)
         if lag >= BUSY_SECONDS:
             found.append(Trouble(code="server-busy", sentence=f"the server was late by {lag:.1f} seconds a moment ago"))
@@ -184,6 +198,20 @@ class Watching:
             code, verb = ("certificate-ended", "ended") if ends <= now else ("certificate-ending", "ends")
             sentence = f"the certificate of {each.name} {verb} on {ends:%Y-%m-%d}"
             found.append(Trouble(code=code, about=each.name, sentence=sentence))
+        return found
+
+    def _refusals(self) -> dict[tuple[str, ...], float]:
+        metrics = self._parts.metrics
+        counts = {"tftp": metrics.tftp_refused.counts(), "http": metrics.http_refused.counts()}
+        return {(protocol, *labels): count for protocol, each in counts.items() for labels, count in each.items()}
+
+    def _bound_troubles(self) -> list[Trouble]:
+        former, found = self._refused[0] if self._refused else {}, []
+        for key, count in sorted(self._refusals().items()):
+            more = count - former.get(key, 0)
+            if more and key in BOUNDS:
+                text = f"{more:.0f} requests of phones were turned away a moment ago: {BOUNDS[key]}"
+                found.append(Trouble(code="phones-turned-away", about="-".join(key), sentence=text))
         return found
 
     def _process_troubles(self) -> list[Trouble]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import resource
 
 import pytest
+from twisted.logger import capturedLogs, eventAsText
 
-from provisiond.descriptors import RESERVED, allowed_transfers
+from provisiond.descriptors import RESERVED, room_for
 
 
 class Limits:
@@ -25,19 +26,23 @@ class Limits:
 @pytest.mark.parametrize(
     ("soft", "hard", "allowed", "raised"),
     [
-        (1_024, 1_000_000, 10_000, 10_000 + RESERVED),
-        (1_024, resource.RLIM_INFINITY, 10_000, 10_000 + RESERVED),
-        (resource.RLIM_INFINITY, resource.RLIM_INFINITY, 10_000, resource.RLIM_INFINITY),
-        (1_024, 4_096, 4_096 - RESERVED, 4_096),
-        (256, 256, 128, 256),
-        (500_000, 500_000, 10_000, 500_000),
+        (1_024, 1_000_000, (10_000, 5_000), 15_000 + RESERVED),
+        (1_024, resource.RLIM_INFINITY, (10_000, 5_000), 15_000 + RESERVED),
+        (resource.RLIM_INFINITY, resource.RLIM_INFINITY, (10_000, 5_000), resource.RLIM_INFINITY),
+        (1_024, 4_096, (2_048, 1_024), 4_096),
+        (256, 256, (85, 42), 256),
+        (500_000, 500_000, (10_000, 5_000), 500_000),
+        (2, 2, (1, 1), 2),
     ],
 )
-def test_the_limit_is_raised_as_far_as_needed(
-    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, allowed: int, raised: int
+def test_the_limit_is_raised_as_far_as_needed_and_what_it_allows_is_told(
+    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, allowed: tuple[int, int], raised: int
 ) -> None:
     limits = Limits(soft, hard)
     monkeypatch.setattr(resource, "getrlimit", limits.get)
     monkeypatch.setattr(resource, "setrlimit", limits.set)
-    assert allowed_transfers(10_000) == allowed
+    with capturedLogs() as events:
+        assert room_for(10_000, 5_000) == allowed
     assert limits.soft == raised
+    sentences = [eventAsText(event, includeTimestamp=False, includeSystem=False) for event in events]
+    assert ("LimitNOFILE" in "".join(sentences)) == (allowed != (10_000, 5_000))

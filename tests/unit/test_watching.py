@@ -155,12 +155,39 @@ def test_ports_and_workers(server: Server) -> None:
     server.watching.stop()
 
 
+@pytest.mark.parametrize(
+    ("protocol", "reason", "setting"),
+    [
+        ("tftp", "busy", "tftp.max_transfers"),
+        ("tftp", "peer", "tftp.max_transfers_per_peer"),
+        ("tftp", "rate", "tftp.requests_per_peer"),
+        ("http", "busy", "http.max_connections"),
+        ("http", "connections", "http.max_connections"),
+    ],
+)
+def test_a_bound_that_was_reached_is_told_for_a_minute(
+    server: Server, protocol: str, reason: str, setting: str
+) -> None:
+    counts = server.metrics.tftp_refused if protocol == "tftp" else server.metrics.http_refused
+    counts.add(reason, amount=7)
+    server.watching.start(Sockets())
+    counts.add("gone")
+    assert "phones-turned-away" not in server.found()
+    counts.add(reason, amount=3)
+    assert server.found()["phones-turned-away"].startswith("3 requests of phones were turned away a moment ago")
+    assert f"({setting})" in server.found()["phones-turned-away"]
+    for _ in range(TICKS + 1):
+        server.world.clock.advance(1)
+    assert "phones-turned-away" not in server.found()
+    server.watching.stop()
+
+
 def test_figures_of_all_processes_are_added(server: Server) -> None:
-    tftp: Any = SimpleNamespace(transfers=2, waiting=4, sockets=3)
+    tftp: Any = SimpleNamespace(transfers=2, waiting=4, sockets=3, image_bytes=7)
     phones: Any = SimpleNamespace(connections=5, waiting=1)
     others: dict[object, dict[str, float]] = {
         1: {"tftp_running": 10, "tftp_waiting": 50, "tftp_sockets": 20, "http_connections": 30, "http_waiting": 40},
-        2: {"tftp_running": 100},
+        2: {"tftp_running": 100, "tftp_image_bytes": 1_000},
     }
     assert server.shown("provisiond_workers") == ["provisiond_workers 1.0"]
     server.watching.start(Sockets(tftp=tftp, phones=phones, figures=others))

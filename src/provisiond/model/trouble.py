@@ -79,6 +79,10 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             severity=_NOTICE, cure="Install what the phones need with provisionctl firmware install."
         ),
         "not-answering": Kind(severity=_ERROR, cure="Look for a disk, a mount or a database that hangs."),
+        "phones-turned-away": Kind(
+            severity=_WARNING,
+            cure="Raise the setting that is named, or give the server more processors; phones come back by themselves.",
+        ),
         "plugin-problem": Kind(
             severity=_WARNING, cure="See provisionctl plugin problems; upgrade, correct or reload the plugin."
         ),

@@ -76,6 +76,10 @@ class Occupancy:
         self.total += 1
         return True
 
+    def is_greedy(self, peer: str) -> bool:
+        """Tell whether one peer has as much as it may have."""
+        return self._per_peer.get(peer, 0) >= self._bounds.transfers_per_peer
+
     def has_room(self, waiting: int) -> bool:
         """Tell whether one more may wait besides so many others until it can be counted."""
         return self.total + waiting < self._bounds.transfers

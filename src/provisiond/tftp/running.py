@@ -17,7 +17,8 @@ from provisiond.tftp.lines import LOST, Line, OwnLine, SharedLine
 from provisiond.tftp.options import Agreement
 from provisiond.tftp.pool import Address, SocketPool
 from provisiond.tftp.receiving import WriteTransfer
-from provisiond.tftp.transfer import ReadTransfer, Tick
+from provisiond.tftp.source import TransferResult
+from provisiond.tftp.transfer import Outcome, ReadTransfer, Tick
 
 log = Logger()
 
@@ -282,3 +283,21 @@ class Transfers:
             self._broken(running, error)
         if running.machine.outcome is not None:
             self.end(running)
+
+
+def result(running: Running, now: float) -> TransferResult:
+    """Return what came of a transfer that is over now."""
+    machine, agreement = running.machine, running.agreement
+    size = machine.bytes_acknowledged
+    return TransferResult(
+        running.request.filename,
+        str(running.key.peer[0]),
+        size,
+        size // agreement.block_size + 1,
+        agreement.block_size,
+        agreement.window_size,
+        machine.retransmissions,
+        now - running.started,
+        machine.round_trip,
+        machine.outcome or Outcome.ABORTED,
+    )

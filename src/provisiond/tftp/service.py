@@ -21,9 +21,9 @@ from provisiond.tftp.packets import ErrorCode
 from provisiond.tftp.preparing import BUSY, Preparation
 from provisiond.tftp.queue import Asked, RequestQueue
 from provisiond.tftp.receiving import WriteTransfer
-from provisiond.tftp.running import Key, Reactor, Reader, Running, Transfers
+from provisiond.tftp.running import Key, Reactor, Reader, Running, Transfers, result
 from provisiond.tftp.sockets import Address, Given
-from provisiond.tftp.source import ContentSource, Refusal, Silence, TransferResult, Upload
+from provisiond.tftp.source import ContentSource, Refusal, Silence, Upload
 from provisiond.tftp.transfer import Outcome
 
 log = Logger()
@@ -45,7 +45,7 @@ class TftpService:
     :param ports: range of ports to send from; None for any.
     :param single_port: answer from the listening port instead (a firewall between may let nothing else through).
     :param image_memory: bytes of prepared files kept in memory.
-    :param refused: told the reason of each refusal because of a bound: ``busy`` or ``rate``.
+    :param refused: told the reason of each refusal because of a bound: ``busy``, ``peer`` or ``rate``.
     """
 
     def __init__(
@@ -66,8 +66,8 @@ class TftpService:
         self._addresses = tuple(addresses)
         self._source = source
         self._gate = Gate(bounds or Bounds())
-        images = Images(threads, image_memory)
-        self._preparation = Preparation(source, images, limits or Limits(), self._gate.occupancy, refused)
+        self._images = Images(threads, image_memory)
+        self._preparation = Preparation(source, self._images, limits or Limits(), self._gate.occupancy, refused)
         self._single_port = single_port
         self._tell_refused = refused
         self._listening: list[socket.socket] = []
@@ -97,6 +97,11 @@ class TftpService:
     def sockets(self) -> int:
         """Open transfer sockets, idle ones included."""
         return 0 if self._transfers is None else self._transfers.sockets
+
+    @property
+    def image_bytes(self) -> int:
+        """Memory of files that are kept ready, in bytes."""
+        return self._images.used
 
     @property
     def waiting(self) -> int:
@@ -285,7 +290,7 @@ class TftpService:
             self._turn_away(sock, key.peer, local)
 
     def _turn_away(self, sock: socket.socket, peer: Address, local: str) -> None:
-        self._tell_refused("busy")
+        self._tell_refused("peer" if self._gate.occupancy.is_greedy(str(peer[0])) else "busy")
         self._refuse(sock, peer, local, ErrorCode.UNDEFINED, BUSY)
 
     def _foreign(self, sock: socket.socket, datagram: bytes, peer: Address, local: str, packet: packets.Packet) -> None:
@@ -367,7 +372,7 @@ class TftpService:
     def _report(self, running: Running) -> None:
         self._gate.occupancy.leave(str(running.key.peer[0]))
         try:
-            self._source.ended(_result(running, self._reactor.seconds()))
+            self._source.ended(result(running, self._reactor.seconds()))
         except Exception:
             log.failure("the end of a TFTP transfer could not be noted")
         if isinstance(running.machine, WriteTransfer) and running.machine.outcome is Outcome.DONE:
@@ -381,20 +386,3 @@ class TftpService:
         Deferred.fromCoroutine(self._source.uploaded(upload)).addErrback(
             lambda failure: log.failure("an upload could not be taken", failure=failure)
         )
-
-
-def _result(running: Running, now: float) -> TransferResult:
-    machine, agreement = running.machine, running.agreement
-    size = machine.bytes_acknowledged
-    return TransferResult(
-        running.request.filename,
-        str(running.key.peer[0]),
-        size,
-        size // agreement.block_size + 1,
-        agreement.block_size,
-        agreement.window_size,
-        machine.retransmissions,
-        now - running.started,
-        machine.round_trip,
-        machine.outcome or Outcome.ABORTED,
-    )

@@ -85,6 +85,7 @@ class TestBounds:
         modest = world.ask("x", world.client("127.0.0.3"))
         world.reactor.settle()
         assert [client.recvfrom(600)[0][:4] == FIRST for client in (*greedy, modest)] == [True, True, False, True]
+        assert world.refused == ["peer"]
 
     def test_configurations_find_room_where_firmware_does_not(self, serve: Callable[..., Any], tmp_path: Path) -> None:
         (tmp_path / "fw").write_bytes(bytes(5_000))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -46,7 +46,7 @@ class Front:
 
     :param http: descriptor of the listening HTTP socket and its address family, or None.
     :param tftp: descriptors of bound UDP sockets that nobody else reads from.
-    :param transfers: how many TFTP transfers at once are possible here, of those wanted.
+    :param room_for: returns how many TFTP transfers and HTTP connections are possible here, of those wanted.
     :param ended: called when the owner is gone.
     :param use_levels: takes the levels of log lines, in general and of subsystems.
     """
@@ -59,7 +59,7 @@ class Front:
         *,
         http: tuple[int, int] | None,
         tftp: Sequence[int],
-        transfers: Any,
+        room_for: Callable[[int, int], tuple[int, int]],
         ended: Any,
         use_levels: UseLevels = lambda level, levels: None,
     ) -> None:
@@ -68,7 +68,7 @@ class Front:
         self._threads = threads
         self._http_fd = http
         self._tftp_fds = tuple(tftp)
-        self._transfers = transfers
+        self._room_for = room_for
         self._port: Any = None
         self._phones: PhoneService | None = None
         self._tftp: TftpService | None = None
@@ -95,13 +95,14 @@ class Front:
         self._use_levels(*header["levels"])
         files = KnownFiles(self.pipeline.ask)
         self.pipeline.own = OwnAnswers(KnownPhones(Knowledge.shipped(), files), files, self.pipeline.answered)
+        transfers, connections = self._room_for(settings.tftp.max_transfers, settings.http.max_connections)
         if self._http_fd is not None:
             self._phones = PhoneService(
                 self.pipeline,
                 self._threads,
                 self._reactor,
                 trusted_proxies=settings.http.trusted_proxies,
-                max_connections=settings.http.max_connections,
+                max_connections=connections,
                 refused=lambda reason: self.pipeline.refused("http", reason),
                 sent=self.pipeline.sent,
             )
@@ -113,7 +114,7 @@ class Front:
             self._reactor,
             FrontTftpFiles(self.pipeline),
             self._threads,
-            transfers=self._transfers(settings.tftp.max_transfers, settings.http.max_connections),
+            transfers=transfers,
             refused=lambda reason: self.pipeline.refused("tftp", reason),
         )
         service.adopt([socket.socket(fileno=fd) for fd in self._tftp_fds])
@@ -129,6 +130,7 @@ class Front:
             tftp_running=0 if tftp is None else tftp.transfers,
             tftp_waiting=0 if tftp is None else tftp.waiting,
             tftp_sockets=0 if tftp is None else tftp.sockets,
+            tftp_image_bytes=0 if tftp is None else tftp.image_bytes,
             http_connections=0 if phones is None else phones.connections,
             http_waiting=0 if phones is None else phones.waiting,
             lag=max(0.0, now - planned),

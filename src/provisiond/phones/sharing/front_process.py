@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
 
 from provisiond.clock_watch import ClockWatch
-from provisiond.descriptors import allowed_transfers
+from provisiond.descriptors import room_for
 from provisiond.ending import end, end_at_signals
 from provisiond.phones.sharing.distant import UseLevels
 from provisiond.phones.sharing.front import Front
@@ -37,7 +37,7 @@ class FrontProcess:
             SharedStamp(STAMP_FD),
             http=None if family is None else (HTTP_FD, family),
             tftp=range(FIRST_TFTP_FD, FIRST_TFTP_FD + sockets),
-            transfers=allowed_transfers,
+            room_for=room_for,
             ended=self._ended,
             use_levels=use_levels,
         )

@@ -159,10 +159,8 @@ class OwnerEnd(Protocol):
         for outcome, seconds in header["sent"]:
             self._metrics.http_seconds.observe(outcome, seconds=seconds)
         for protocol, reason, count in header["refused"]:
-            if protocol == "http":
-                self._metrics.http_refused.add(reason, amount=count)
-            else:
-                self._metrics.tftp_refused.labels(reason).inc(count)
+            refused = self._metrics.http_refused if protocol == "http" else self._metrics.tftp_refused
+            refused.add(reason, amount=count)
 
     def _send(self, header: Mapping[str, Any], body: bytes = b"") -> None:
         if not self._lost:
