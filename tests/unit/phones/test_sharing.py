@@ -23,8 +23,8 @@ from provisiond.phones.content import Content, OwnAnswer
 from provisiond.phones.journal import Journal, PhoneEvent
 from provisiond.phones.pipeline import Answer
 from provisiond.phones.remembered import Kept
-from provisiond.phones.sharing.distant import TELL_SECONDS, DistantPipeline
-from provisiond.phones.sharing.fronts import FIRST_PAUSE, OneFront
+from provisiond.phones.sharing.distant import ASK_SECONDS, MAX_UNTOLD, TELL_SECONDS, DistantPipeline
+from provisiond.phones.sharing.fronts import FIRST_PAUSE, LISTEN_SECONDS, SILENCES, SILENCES_AT_START, OneFront
 from provisiond.phones.sharing.messages import packed_request, unpacked_answer, unpacked_request
 from provisiond.phones.sharing.owner import OwnerEnd
 from provisiond.phones.sharing.stamps import SharedStamp
@@ -227,7 +227,7 @@ def test_without_its_owner_a_front_ends() -> None:
     Deferred.fromCoroutine(pair.front.answer(REQUEST, "/a", "key")).addBoth(found.append)
     pair.carry()
     pair.front.connectionLost(Failure(ConnectionError()))
-    assert found[0].check(Unavailable)
+    assert found == [Answer(outcome="error")]
     assert pair.ends[-1] == "gone"
     pair.owner.connectionLost(Failure(ConnectionError()))
     pair.pipeline.gate.callback(None)
@@ -251,6 +251,43 @@ def test_a_front_that_talks_nonsense_is_cut_off_at_most(data: bytes) -> None:
 def test_every_request_comes_over(path: str, query: dict[str, str], body: bytes) -> None:
     request = PhoneRequest(protocol=Protocol.TFTP, method="RRQ", path=path, query=query, peer=None, body=body)
     assert unpacked_request(packed_request(request)) == request
+
+
+def test_an_owner_that_does_not_answer_is_not_waited_for_for_ever() -> None:
+    pair = Pair()
+    pair.pipeline.gate = Deferred()
+    answers: list[Answer] = []
+    Deferred.fromCoroutine(pair.front.answer(REQUEST, "/a", "key")).addCallback(answers.append)
+    refused: list[Failure] = []
+    Deferred.fromCoroutine(pair.front.may_upload(REQUEST, "/log")).addErrback(refused.append)
+    pair.clock.advance(ASK_SECONDS - 1)
+    assert not answers
+    pair.clock.advance(2)
+    assert [answer.outcome for answer in answers] == ["error"]
+    assert refused[0].check(Unavailable)
+    # What comes after all is nobody's.
+    pair.pipeline.gate.callback(None)
+    pair.carry()
+    assert pair.result(pair.front.answer(REQUEST, "/a", "key")).content == FILE
+    assert not [call for call in pair.clock.getDelayedCalls() if call.getTime() > pair.clock.seconds() + TELL_SECONDS]
+
+
+def test_while_the_owner_takes_nothing_notes_wait_up_to_a_bound() -> None:
+    pair = Pair()
+    pair.front.pauseProducing()
+    for _ in range(MAX_UNTOLD + 10):
+        pair.front.answered(EVENT, "/a", FILE)
+    pair.front.figures(tftp_running=1)
+    pair.clock.advance(60)
+    assert not pair.to_owner.value()
+    pair.front.resumeProducing()
+    pair.clock.advance(TELL_SECONDS)
+    pair.carry()
+    assert len(pair.pipeline.again) == MAX_UNTOLD
+    pair.front.answered(EVENT, "/a", FILE)
+    pair.clock.advance(TELL_SECONDS)
+    pair.carry()
+    assert len(pair.pipeline.again) == MAX_UNTOLD + 1
 
 
 def test_an_answer_without_content() -> None:
@@ -331,3 +368,57 @@ def test_a_front_that_dies_is_replaced_and_stood_in_for_meanwhile() -> None:
     assert stand_in.said[-1] == "leave"
     assert not spawner.getDelayedCalls()
     stamp.close()
+
+
+class TestAFrontThatHangs:
+    def front(self) -> None:
+        self.spawner, self.stamp, self.ends = Spawner(), SharedStamp(), list[OwnerEnd]()
+        self.front_ = OneFront(self.spawner, ("serve",), self._made, self.stamp, None, (), StandIn())
+        self.front_.begin()
+        self.process = self.front_._process
+        self.front_._made_end()
+
+    def _made(self, serving: Any) -> OwnerEnd:
+        self.ends.append(Pair().owner)
+        self.serving = serving
+        return self.ends[-1]
+
+    def wait(self, times: int, *, heard: bool = False) -> None:
+        for _ in range(times):
+            self.ends[-1].heard += heard
+            self.spawner.advance(LISTEN_SECONDS)
+
+    def test_it_is_ended_and_another_begun(self) -> None:
+        self.front()
+        self.serving()
+        self.wait(50, heard=True)
+        self.wait(SILENCES - 1)
+        self.wait(1, heard=True)
+        self.wait(SILENCES - 1)
+        assert self.process.signals == []
+        self.wait(1)
+        assert self.process.signals == ["KILL"]
+        self.wait(10)
+        assert self.process.signals == ["KILL"]
+        self.front_.processEnded(Failure(ConnectionError()))
+        self.spawner.advance(1)
+        assert len(self.spawner.started) == 2
+        self.stamp.close()
+
+    def test_one_that_begins_has_more_time(self) -> None:
+        self.front()
+        self.wait(SILENCES_AT_START)
+        assert self.process.signals == []
+        self.wait(1)
+        assert self.process.signals == ["KILL"]
+        self.stamp.close()
+
+    def test_an_owner_that_was_away_itself_holds_it_against_nobody(self) -> None:
+        self.front()
+        self.serving()
+        self.wait(1, heard=True)
+        self.spawner.advance(3_600)
+        self.wait(1, heard=True)
+        assert self.process.signals == []
+        self.front_.processEnded(Failure(ConnectionError()))
+        self.stamp.close()

@@ -8,8 +8,10 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Final, cast
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
+from zope.interface import implementer
 
 from provisiond.errors import Unavailable
 from provisiond.identification.values import PhoneRequest
@@ -30,13 +32,17 @@ UseLevels = Callable[[str, Mapping[str, str]], object]
 TELL_SECONDS: Final = 0.5
 MAX_TRANSFERS: Final = 20_000
 MAX_ANSWERED: Final = 200
+MAX_UNTOLD: Final = 20_000
+ASK_SECONDS: Final = 60.0
 
 
+@implementer(IPushProducer)
 class DistantPipeline(Protocol):
     """Answers phones with what is known here, else with what the owner says; stands in for ``pipeline.Pipeline``.
 
     What was answered a moment ago is answered again without finding it anew, as long as the shared stamp says that
-    nothing has changed. Twice a second the owner is told what was answered here.
+    nothing has changed. Twice a second the owner is told what was answered here, unless it takes nothing at the moment:
+    then that waits, up to a bound, and who needs an answer of the owner is told in time that there is none.
 
     :param begin: called with the owner's first message.
     :param ended: called when the owner is gone.
@@ -72,6 +78,7 @@ class DistantPipeline(Protocol):
         self._refused: dict[tuple[str, str], int] = {}
         self._sent: list[tuple[str, float]] = []
         self._planned: Any = None
+        self._full = False
 
     # The pipeline, as adapters see it
 
@@ -83,7 +90,9 @@ class DistantPipeline(Protocol):
             return None
         figures = self._repeated.get(kept)
         if figures is None:
-            figures = self._repeated[kept] = [0, 0.0]
+            figures = [0, 0.0]
+            if len(self._repeated) < MAX_UNTOLD:
+                self._repeated[kept] = figures
             self._plan()
         figures[0] += 1
         figures[1] += self._tick() - started
@@ -97,7 +106,10 @@ class DistantPipeline(Protocol):
             if key is not None and own.kept is not None:
                 self._remembered.put(key, own.kept, stamp, self._tick())
             return own
-        header, body = await self.ask({"kind": "answer", "request": packed_request(request), "name": name})
+        try:
+            header, body = await self.ask({"kind": "answer", "request": packed_request(request), "name": name})
+        except Unavailable:
+            return Answer(outcome="error")
         answer = unpacked_answer(header, body)
         if key is not None and answer.kept is not None and header["lasts"]:
             self._remembered.put(key, answer.kept, header["stamp"], self._tick())
@@ -122,8 +134,9 @@ class DistantPipeline(Protocol):
     def answered(self, event: PhoneEvent, name: str, content: Content | None) -> None:
         """Take note of an answer that was found here."""
         kind, etag = ("", "") if content is None else (content.kind, content.etag)
-        self._answered.append((event, name, kind, etag, 1, event.seconds))
-        if len(self._answered) >= MAX_ANSWERED:
+        if len(self._answered) < MAX_UNTOLD:
+            self._answered.append((event, name, kind, etag, 1, event.seconds))
+        if len(self._answered) >= MAX_ANSWERED and not self._full:
             self._cancel()
             self.tell()
         else:
@@ -149,11 +162,15 @@ class DistantPipeline(Protocol):
 
     def figures(self, **figures: float) -> None:
         """Tell the owner how much goes on here now."""
-        self._write({"kind": "figures", "figures": figures})
+        if not self._full:
+            self._write({"kind": "figures", "figures": figures})
 
     def tell(self) -> None:
-        """Tell the owner what was noted."""
+        """Tell the owner what was noted, or wait until it takes something."""
         self._planned = None
+        if self._full:
+            self._plan()
+            return
         repeated, self._repeated = self._repeated, {}
         answered, self._answered = self._answered, []
         transfers, self._transfers = self._transfers, []
@@ -165,6 +182,21 @@ class DistantPipeline(Protocol):
         self._write({"kind": "noted", "events": events, "transfers": transfers, "refused": rows, "sent": sent})
 
     # Called by the transport
+
+    def connectionMade(self) -> None:  # noqa: N802
+        """Ask to be told when the owner takes nothing."""
+        cast(Any, self.transport).registerProducer(self, True)
+
+    def pauseProducing(self) -> None:  # noqa: N802
+        """Called when much waits for the owner."""
+        self._full = True
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        """Called when the owner has taken what waited."""
+        self._full = False
+
+    def stopProducing(self) -> None:  # noqa: N802
+        """Called when the owner is gone; :meth:`connectionLost` follows."""
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
         """Take the owner's messages."""
@@ -212,13 +244,21 @@ class DistantPipeline(Protocol):
     async def ask(self, header: dict[str, Any], body: bytes = b"") -> tuple[dict[str, Any], bytes]:
         """Return what the owner answers.
 
-        :raises Unavailable: when the owner is gone.
+        :raises Unavailable: when the owner is gone, or does not answer for a minute.
         """
         number = next(self._numbers)
         answer: Deferred[tuple[dict[str, Any], bytes]] = Deferred()
         self._waiting[number] = answer
+        late = self._clock.callLater(ASK_SECONDS, self._too_late, number)
         self._write({**header, "id": number}, body)
-        return await answer
+        try:
+            return await answer
+        finally:
+            if late.active():
+                late.cancel()
+
+    def _too_late(self, number: int) -> None:
+        self._waiting.pop(number).errback(Unavailable("the server is too busy"))
 
     def _write(self, header: dict[str, Any], body: bytes = b"") -> None:
         cast(Any, self.transport).write(message(header, body))

@@ -20,6 +20,9 @@ log = Logger()
 LINK_FD, STAMP_FD, HTTP_FD, FIRST_TFTP_FD = 3, 4, 5, 6
 LONG_LIFE: Final = 30.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+LISTEN_SECONDS: Final = 5.0
+SILENCES: Final = 6
+SILENCES_AT_START: Final = 24
 
 
 def front_command(settings: Settings) -> tuple[str, ...]:
@@ -62,6 +65,9 @@ class StandIn(Protocol):
 class OneFront(ProcessProtocol):
     """One front and its successors.
 
+    A front tells its figures every two seconds. One that is not heard of for half a minute hangs, and is ended by
+    force; what counts is how often we listened in vain, since we may have been asleep ourselves.
+
     :param command: begins it; descriptors are told behind.
     :param end: makes our end of the link, given what is to be called when the front serves.
     :param tftp: its own UDP sockets; they stay open here, so that nothing that waits in them is lost when it dies.
@@ -89,6 +95,9 @@ class OneFront(ProcessProtocol):
         self._started = 0.0
         self._pause = FIRST_PAUSE
         self._planned: Any = None
+        self._listening: Any = None
+        self._link: OwnerEnd | None = None
+        self._heard, self._silences, self._serves = 0, 0, False
         self._stopped: Deferred[None] | None = None
 
     @property
@@ -119,13 +128,37 @@ class OneFront(ProcessProtocol):
         finally:
             mine.close()
             its.close()
+        self._heard, self._silences, self._serves = 0, 0, False
+        self._listening = self._spawner.callLater(LISTEN_SECONDS, self._listen)
 
     def _made_end(self) -> OwnerEnd:
-        return self._end(lambda: self._stand_in.leave(self._tftp))
+        self._link = self._end(self._serving)
+        return self._link
+
+    def _serving(self) -> None:
+        self._serves = True
+        self._stand_in.leave(self._tftp)
+
+    def _listen(self) -> None:
+        heard = 0 if self._link is None else self._link.heard
+        self._silences = self._silences + 1 if heard == self._heard else 0
+        self._heard = heard
+        if self._silences < (SILENCES if self._serves else SILENCES_AT_START):
+            self._listening = self._spawner.callLater(LISTEN_SECONDS, self._listen)
+            return
+        self._listening = None
+        log.error("a process that serves phones hangs; it is ended by force")
+        self._process.signalProcess("KILL")
+
+    def _listen_no_more(self) -> None:
+        if self._listening is not None:
+            self._listening.cancel()
+            self._listening = None
 
     def processEnded(self, reason: Any) -> None:  # noqa: N802
         """Start it again, later and later when it does not live long."""
         self._process = None
+        self._listen_no_more()
         if self._stopped is not None:
             self._stopped.callback(None)
             return
@@ -145,6 +178,7 @@ class OneFront(ProcessProtocol):
         if self._planned is not None:
             self._planned.cancel()
             self._planned = None
+        self._listen_no_more()
         if self._process is not None:
             self._stopped = Deferred()
             self._process.signalProcess("TERM")

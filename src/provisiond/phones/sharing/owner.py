@@ -35,6 +35,7 @@ class OwnerEnd(Protocol):
     :param figures: where the front's figures stand as long as it lives.
     :param is_key: tells whether a text is a tenant's provisioning key, which a path may begin with.
     :param serving: called when the front serves.
+    :ivar heard: how often something came from the front.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class OwnerEnd(Protocol):
         self._serving = serving
         self._frames = Frames()
         self._lost = False
+        self.heard = 0
 
     def connectionMade(self) -> None:  # noqa: N802
         """Tell the front what to serve."""
@@ -81,6 +83,7 @@ class OwnerEnd(Protocol):
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
         """Take messages; a front that talks nonsense is cut off."""
+        self.heard += 1
         try:
             for payload in self._frames.feed(data):
                 header, body = parsed(payload)
