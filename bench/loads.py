@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bench.house import PATTERN, House
-from bench.programs import LOAD_CPU, Missing, Peer, cpu_seconds, on_cpu, program, tftp_load_generator
+from bench.programs import LOAD_CPU, Missing, Peer, on_cpu, program, tftp_load_generator
 
 _SCALE = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
 
@@ -18,8 +18,7 @@ _SCALE = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
 class Target(Protocol):
     """A running server."""
 
-    @property
-    def pid(self) -> int: ...
+    def cpu(self) -> float | None: ...
     def port_of(self, kind: str) -> int: ...
 
 
@@ -29,10 +28,9 @@ class OurTarget:
     def __init__(self, house: House) -> None:
         self._house = house
 
-    @property
-    def pid(self) -> int:
-        """Process id."""
-        return self._house.server.pid
+    def cpu(self) -> float | None:
+        """Return the processor time used so far."""
+        return self._house.cpu()
 
     def port_of(self, kind: str) -> int:
         """Return its port."""
@@ -45,10 +43,9 @@ class PeerTarget:
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
 
-    @property
-    def pid(self) -> int:
-        """Process id."""
-        return self._peer.pid
+    def cpu(self) -> float | None:
+        """Return the processor time used so far, or None where nobody can tell."""
+        return self._peer.cpu()
 
     def port_of(self, kind: str) -> int:
         """Return its port."""
@@ -65,12 +62,18 @@ def tftp(
     verify: Path | None = None,
     **more: object,
 ) -> dict[str, Any]:
-    """Run TFTP clients; return ``figure`` (transfers a second), ``megabytes``, ``cpu_us``, ``p99_ms``, ``failed``."""
+    """Run TFTP clients; return ``figure`` (transfers a second), ``megabytes``, ``cpu_us``, ``p99_ms``, ``failed``.
+
+    What nobody can tell is left out.
+
+    :param verify: what the file must be. Processor time is then told for as many bytes, so that transfers count that
+        were under way when the time was over.
+    """
     options = [f"{name}={value}" for name, value in more.items() if value]
     if verify is not None:
         options.append(f"verify={verify}")
     command = [tftp_load_generator(), str(target.port_of("tftp")), file, str(clients), str(total), str(seconds)]
-    before = cpu_seconds(target.pid)
+    before = target.cpu()
     done = subprocess.run(
         [*command, *options],
         capture_output=True,
@@ -79,14 +82,15 @@ def tftp(
         timeout=seconds + 60,
         preexec_fn=on_cpu(LOAD_CPU),
     )
-    used = cpu_seconds(target.pid) - before
+    used = _used(before, target.cpu())
     result: dict[str, Any] = json.loads(done.stdout)
     result["figure"] = result["per_second"]
     result["megabytes"] = result["megabytes_per_second"]
-    if result["ok"]:
-        result["cpu_us"] = used / result["ok"] * 1e6
-    if result["megabytes"]:
-        result["cpu_ms_per_megabyte"] = used * 1e3 / (result["megabytes"] * result["seconds"])
+    each = result["ok"] if verify is None else result["bytes"] / verify.stat().st_size
+    if used is not None and each:
+        result["cpu_us"] = used / each * 1e6
+    if not result["ok"]:
+        del result["p50_ms"], result["p99_ms"], result["max_ms"]
     # What was under way when the time was over is neither lost nor wrong.
     result["failed"] += result["wrong"]
     return result
@@ -120,7 +124,7 @@ def http(
         *(() if script is None else ("-s", str(script))),
         url,
     ]
-    before = cpu_seconds(target.pid)
+    before = target.cpu()
     done = subprocess.run(
         command,
         capture_output=True,
@@ -129,11 +133,17 @@ def http(
         timeout=seconds + 60,
         preexec_fn=on_cpu(LOAD_CPU) if pinned else None,
     )
-    used = cpu_seconds(target.pid) - before
+    used = _used(before, target.cpu())
     return {**_wrk_figures(done.stdout, used, scripted=script is not None), "seconds": seconds}
 
 
-def _wrk_figures(text: str, used: float, *, scripted: bool = False) -> dict[str, Any]:
+def _used(before: float | None, after: float | None) -> float | None:
+    if before is None or after is None or after < before:
+        return None
+    return after - before
+
+
+def _wrk_figures(text: str, used: float | None, *, scripted: bool = False) -> dict[str, Any]:
     found = re.search(r"(\d+) requests in ([\d.]+)(\w+),", text)
     latency = re.search(r"99%\s+([\d.]+)(us|ms|s|m)\b", text)
     moved = re.search(r"Transfer/sec:\s+([\d.]+)([KMG]?B)", text)
@@ -142,11 +152,11 @@ def _wrk_figures(text: str, used: float, *, scripted: bool = False) -> dict[str,
     requests = int(found[1])
     kinds = "connect|read|write|timeout" if scripted else "connect|read|write|timeout|responses:"
     errors = sum(int(number) for number in re.findall(rf"(?:{kinds}) (\d+)", text))
-    return {
+    figures = {
         "ok": requests,
         "figure": requests / (float(found[2]) * _SCALE[found[3]] / 1e3),
         "megabytes": float(moved[1]) * {"B": 1e-6, "KB": 1.024e-3, "MB": 1.048576, "GB": 1073.74}[moved[2]],
-        "cpu_us": used / max(1, requests) * 1e6,
         "p99_ms": float(latency[1]) * _SCALE[latency[2]],
         "failed": errors,
     }
+    return figures if used is None else {**figures, "cpu_us": used / max(1, requests) * 1e6}

@@ -14,6 +14,10 @@ import sys, logging, tftpy
 logging.disable(logging.CRITICAL)
 tftpy.TftpServer(sys.argv[1]).listen('127.0.0.1', int(sys.argv[2]))
 """
+_TFTP = """
+import sys, tftp
+tftp.TFTPServer(sys.argv[1], listen='127.0.0.1', port=int(sys.argv[2]), max_sessions=None).serve_forever()
+"""
 _PY3TFTP = """
 import os, sys
 os.chdir(sys.argv[1])
@@ -93,11 +97,12 @@ def _script(code: str, files: Path, port: int) -> Sequence[str]:
 def tftp_peers() -> list[Peer]:
     """Return the TFTP servers that are compared with; dnsmasq insists on port 69."""
     return [
-        Peer("dnsmasq", "tftp", _dnsmasq, port=69),
+        Peer("dnsmasq", "tftp", _dnsmasq, port=69, windows=False),
         Peer("atftpd", "tftp", _atftpd),
-        Peer("tftpd-hpa", "tftp", _tftpd_hpa),
-        Peer("tftpy", "tftp", lambda files, port: _script(_TFTPY, files, port)),
-        Peer("py3tftp", "tftp", _py3tftp),
+        Peer("tftpd-hpa", "tftp", _tftpd_hpa, windows=False, forks=True),
+        Peer("tftp", "tftp", lambda files, port: _script(_TFTP, files, port), crowds=False),
+        Peer("tftpy", "tftp", lambda files, port: _script(_TFTPY, files, port), windows=False, crowds=False),
+        Peer("py3tftp", "tftp", _py3tftp, crowds=False),
     ]
 
 

@@ -12,8 +12,7 @@ import struct
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable
 
 from attrs import Factory, define
 
@@ -28,7 +27,6 @@ SEQUENCES: tuple[tuple[str, str, dict[str, str]], ...] = (
 )
 REQUESTS = 8
 TFTP_PATIENCE, HTTP_PATIENCE, TRIES = 2.0, 5.0, 4
-AT_ONCE = 24
 ACK = struct.Struct("!HH")
 
 
@@ -69,6 +67,7 @@ class Booting:
     """
 
     address: str
+    mac: str
     steps: list[tuple[str, str, str]]
     asked_at: float = 0.0
     tries: int = 0
@@ -93,7 +92,7 @@ def booting_phones(count: int) -> list[Booting]:
             for step in known[name]["steps"]
             if step["expect"] in ("file", "not_found_ok")
         ]
-        made.append(Booting(f"127.2.{number >> 8}.{number & 255}", steps[:REQUESTS]))
+        made.append(Booting(f"127.2.{number >> 8}.{number & 255}", mac, steps[:REQUESTS]))
     return made
 
 
@@ -108,9 +107,6 @@ class Storm:
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._count = itertools.count()
         self._left = 0
-        self._following: Iterator[Booting] = iter(())
-        self._begun = 0
-        self._until = 0.0
 
     def play(self, booting: list[Booting], seconds: float) -> None:
         """Switch all phones on within ``seconds``, and return when the last one has its files or has given up."""
@@ -119,20 +115,6 @@ class Storm:
         for number, phone in enumerate(booting):
             self._at(began + seconds * number / len(booting), lambda phone=phone: self._ask(phone))  # type: ignore[misc]
         self._run()
-
-    def play_at_once(self, booting: list[Booting], count: int, seconds: float) -> int:
-        """Switch on so many phones, and another one whenever one has its files or has given up; return how many.
-
-        :param seconds: no more is switched on after these.
-        """
-        self._until = time.monotonic() + seconds
-        self._following = iter(booting)
-        first = list(islice(self._following, count))
-        self._left = self._begun = len(first)
-        for phone in first:
-            self._ask(phone)
-        self._run()
-        return self._begun
 
     def _run(self) -> None:
         while self._left:
@@ -153,11 +135,6 @@ class Storm:
         """Send the request of the present step for the first time or again."""
         if not phone.steps:
             self._left -= 1
-            following = next(self._following, None) if time.monotonic() < self._until else None
-            if following is not None:
-                self._left += 1
-                self._begun += 1
-                self._ask(following)
             return
         protocol, path, _agent = phone.steps[0]
         now = time.monotonic()
@@ -273,16 +250,11 @@ def _watch_rest(house: House, played: Played, over: threading.Event) -> None:
         played.rest.append(float(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
 
 
-def storm(house: House, *, phones: int, seconds: float, introduction: float = 600.0) -> Played:
-    """Play a storm of phones that have all booted before, as they have before a power cut; return what came of it.
+def storm(house: House, *, phones: int, seconds: float) -> Played:
+    """Play a storm of phones that the server knows, as it does before a power cut; return what came of it.
 
     :param seconds: in which they are all switched on.
-    :param introduction: seconds in which they boot for the first time. When not all of them have in that time, those
-        that have make the storm, in as much less time.
     """
-    former = Storm(house.http, house.tftp, Played(phones, 0))
-    met = former.play_at_once(booting_phones(phones), AT_ONCE, introduction)
-    seconds, phones = seconds * met / phones, met
     played, over = Played(phones, seconds), threading.Event()
     watcher = threading.Thread(target=_watch_rest, args=(house, played, over))
     watcher.start()

@@ -5,6 +5,8 @@
  * FILE may hold %06X: the number of the phone. With phones=N there are N of them, which ask in turn, each from an
  * address of its own from 127.1.0.0 on; else one asks from 127.0.0.1.
  * Clients send what is lost again after a second, six times; every datagram is lost with this percentage each way.
+ * A block that comes again is acknowledged again; of a gap in a window the server is told once for each time that it
+ * sends the window. half_ms and most_ms: in which half and 95 % of all transfers were done, null when fewer were.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -22,7 +24,7 @@
 enum { RETRY_MS = 1000, TRIES = 6, LARGEST = 65536 };
 
 struct client {
-    int fd, connected, tries, gap_told;
+    int fd, connected, tries, gap, beyond;
     uint32_t block, in_window;
     int blksize, windowsize, out_length;
     uint64_t received;
@@ -123,9 +125,10 @@ static void received(struct client *c, unsigned char *data, int length) {
     if (kind == 6) { if (!c->block) { options(c, data, length); c->tries = 0; acknowledge(c); } return; }
     if (kind != 3) return;
     if ((uint32_t)number != ((c->block + 1) & 0xffff)) {
-        int behind = (c->block - number) & 0xffff;
-        if (c->windowsize > 1 && !c->gap_told) { c->gap_told = 1; acknowledge(c); }
-        else if (behind < 32768 && c->windowsize == 1) { repeated++; }
+        int ahead = (int16_t)(number - c->block);
+        if (ahead <= 0) repeated++;
+        if (c->windowsize == 1 ? ahead == 0 : !c->gap || ahead <= c->beyond) acknowledge(c);
+        c->gap = 1, c->beyond = ahead;
         return;
     }
     uint64_t offset = (uint64_t)c->block * c->blksize;
@@ -134,7 +137,7 @@ static void received(struct client *c, unsigned char *data, int length) {
         end(c, 0);
         return;
     }
-    c->block++, c->in_window++, c->received += size, bytes += size, c->gap_told = 0, c->tries = 0;
+    c->block++, c->in_window++, c->received += size, bytes += size, c->gap = 0, c->tries = 0;
     if (size < c->blksize) { acknowledge(c); end(c, 1); }
     else if (c->in_window >= (uint32_t)c->windowsize) acknowledge(c);
     else c->deadline = now() + RETRY_MS / 1000.0;
@@ -158,7 +161,7 @@ static void readable(struct client *c) {
 static void late(struct client *c) {
     if (++c->tries >= TRIES) { end(c, 0); return; }
     repeated++;
-    c->gap_told = 0;
+    c->gap = 0;
     transmit(c);
 }
 
@@ -168,6 +171,13 @@ static int order(const void *a, const void *b) {
 }
 
 static double quantile(double share) { return ok ? latencies[(long)((ok - 1) * share)] * 1000 : 0; }
+
+/* Prints in how many milliseconds this share of all transfers was done. */
+static void print_done(const char *name, double share) {
+    long at = (total - 1) * share;
+    if (at < ok) printf(", \"%s\": %.3f", name, latencies[at] * 1000);
+    else printf(", \"%s\": null", name);
+}
 
 int main(int argc, char **argv) {
     if (argc < 6) { fprintf(stderr, "usage: see the head of tftpload.c\n"); return 2; }
@@ -213,8 +223,10 @@ int main(int argc, char **argv) {
     double elapsed = now() - start;
     qsort(latencies, ok, sizeof *latencies, order);
     printf("{\"ok\": %ld, \"failed\": %ld, \"unfinished\": %ld, \"wrong\": %ld, \"repeated\": %ld, \"seconds\": %.4f, "
-           "\"per_second\": %.1f, \"megabytes_per_second\": %.2f, \"p50_ms\": %.3f, \"p99_ms\": %.3f, \"max_ms\": %.3f}\n",
+           "\"per_second\": %.1f, \"megabytes_per_second\": %.2f, \"p50_ms\": %.3f, \"p99_ms\": %.3f, \"max_ms\": %.3f, \"bytes\": %llu",
            ok, failed, running, wrong, repeated, elapsed, ok / elapsed, bytes / elapsed / 1e6, quantile(0.5),
-           quantile(0.99), quantile(1));
+           quantile(0.99), quantile(1), (unsigned long long)bytes);
+    print_done("half_ms", 0.5), print_done("most_ms", 0.95);
+    puts("}");
     return 0;
 }
