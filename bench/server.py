@@ -152,6 +152,15 @@ class Server:
             file.seek(offset)
             return file.read().decode("utf-8", "replace")
 
+    def has_logged(self, words: str, seconds: float = 60) -> bool:
+        """Tell whether it logs these words; lines are written a moment after what they tell of."""
+        deadline = time.monotonic() + seconds
+        while words not in self.log_text():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        return True
+
     def rest(self, port: int) -> Rest:
         """Return the API, with the token of the first start."""
         return Rest(port, (self.state / "admin-token").read_text().strip())

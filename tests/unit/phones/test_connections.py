@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bench.http_fuzz import HttpFuzz
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
@@ -196,6 +197,13 @@ class TestChunks:
         phone.lose()
         assert phone.service.connections == 0
         assert not phone.clock.getDelayedCalls()
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_random_connections_mean_the_same_on_both_ways(seed: int) -> None:
+    fuzz = HttpFuzz(seed)
+    fuzz.run(1_500)
+    assert fuzz.asked > 200
 
 
 class TestHandingOver:
