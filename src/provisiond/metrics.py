@@ -152,10 +152,10 @@ class Metrics:
 
     def note_transfer(self, outcome: str, retransmissions: int, seconds: float) -> None:
         """Count a TFTP transfer that has ended."""
-        self.tftp_transfers.add(outcome)
+        self.tftp_transfers.of(outcome).value += 1
         if retransmissions:
             self.tftp_retransmissions.inc(retransmissions)
-        self.tftp_seconds.observe(seconds=seconds)
+        self.tftp_seconds.of().note(seconds, 1)
 
     def exposition(self) -> bytes:
         """Return all metrics in Prometheus' text format."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from provisiond.metrics import Metrics
+from provisiond.tallies import Count, Durations
 
 PER_DEVICE: Final = 30
 DEVICES: Final = 5_000
@@ -35,6 +36,13 @@ class PhoneEvent(NamedTuple):
     bytes: int
     seconds: float
 
+    def again(self, time: float, protocol: str, method: str, seconds: float) -> PhoneEvent:
+        """Return the event of the same request that was answered once more."""
+        # What a class of named members checks and fills in takes as long as the rest of an event.
+        return tuple.__new__(
+            PhoneEvent, (time, protocol, method, *self[3:8], "served", self.reason, self.bytes, seconds)
+        )
+
     def row(self) -> dict[str, Any]:
         """Return the event as JSON members."""
         return self._asdict()
@@ -51,11 +59,12 @@ class Journal:
         self._line = line
         self._overall: deque[PhoneEvent] = deque(maxlen=OVERALL)
         self._devices: OrderedDict[str, deque[PhoneEvent]] = OrderedDict()
+        self._figures: dict[tuple[str, str], tuple[Count, Durations, Count]] = {}
 
     def note(self, event: PhoneEvent, times: int = 1) -> None:
         """Take note of one request, or of one that came so many times. Never raises."""
         self._overall.append(event)
-        device, metrics = event.device, self._metrics
+        device, protocol = event.device, event.protocol
         if device is not None:
             rows = self._devices.get(device)
             if rows is None:
@@ -65,10 +74,18 @@ class Journal:
             else:
                 self._devices.move_to_end(device)
             rows.append(event)
-        metrics.phone_requests.add(event.protocol, event.outcome, amount=times)
-        metrics.phone_seconds.observe(event.protocol, seconds=event.seconds, times=times)
-        metrics.phone_bytes.add(event.protocol, amount=event.bytes * times)
+        requests, durations, size = self._figures.get((protocol, event.outcome)) or self._figures_of(event)
+        requests.value += times
+        durations.note(event.seconds, times)
+        size.value += event.bytes * times
         self._line(event)
+
+    def _figures_of(self, event: PhoneEvent) -> tuple[Count, Durations, Count]:
+        """Return where such events are counted; they are many, so it is looked up once."""
+        metrics, protocol = self._metrics, event.protocol
+        figures = metrics.phone_requests.of(protocol, event.outcome), metrics.phone_seconds.of(protocol)
+        found = self._figures[protocol, event.outcome] = (*figures, metrics.phone_bytes.of(protocol))
+        return found
 
     def of_device(self, device_id: str) -> list[PhoneEvent]:
         """Return the last requests of a device, newest first."""

@@ -122,22 +122,7 @@ class Pipeline:
         former = kept.event
         if kept.is_to_be_noted(started):
             self.note_again(former, kept.name, kept.content.kind, kept.content.etag)
-        self._journal.note(
-            PhoneEvent(
-                self._now(),
-                protocol,
-                method,
-                former.peer,
-                former.path,
-                former.device,
-                former.mac,
-                former.plugin,
-                "served",
-                former.reason,
-                former.bytes,
-                self._tick() - started,
-            )
-        )
+        self._journal.note(former.again(self._now(), protocol, method, self._tick() - started))
         return kept
 
     def note_again(self, event: PhoneEvent, name: str, kind: str, etag: str) -> None:

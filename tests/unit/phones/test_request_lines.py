@@ -124,3 +124,11 @@ def test_every_request_counts_whether_it_gets_a_line_or_not() -> None:
     assert b'provisiond_phone_request_seconds_bucket{le="+Inf",protocol="http"} 3.0' in text
     assert b'provisiond_phone_request_seconds_count{protocol="http"} 3.0' in text
     assert b'provisiond_phone_bytes_total{protocol="http"} 9.0' in text
+
+
+def test_the_event_of_a_repeated_request_differs_in_what_differs_only() -> None:
+    former = event(time=1.0)._replace(mac="00:08:5d:00:00:01", reason="known device")
+    again = former.again(2.0, "tftp", "RRQ", 0.5)
+    assert again == former._replace(time=2.0, protocol="tftp", method="RRQ", seconds=0.5)
+    assert type(again) is PhoneEvent
+    assert again.row()["outcome"] == "served"
