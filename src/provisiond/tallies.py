@@ -62,7 +62,7 @@ class Tally:
 
     def counts(self) -> Mapping[tuple[str, ...], float]:
         """Return the counts as they are now, by the values of the labels."""
-        return dict(self._values)
+        return {labels: count.value for labels, count in self._counts.items()}
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         """Give the counts to a scraper."""

@@ -92,19 +92,21 @@ def _parsed_request(write: bool, content: bytes) -> Request:
     if len(content) > MAX_REQUEST:
         raise MalformedPacket("the request is longer than 1,024 bytes")
     fields = content.split(b"\0")
-    if len(fields) < 3 or fields[-1] != b"":
+    count = len(fields)
+    if count < 3 or fields[-1]:
         raise MalformedPacket("the request does not end in a NUL byte")
-    name = fields[0]
+    name, mode = fields[0], fields[1]
     if not name:
         raise MalformedPacket("the request names no file")
-    if len(fields) > 3 + 2 * MAX_OPTIONS:
+    if count > 3 + 2 * MAX_OPTIONS:
         raise MalformedPacket("the request has too many options")
-    mode = fields[1].decode("latin-1").lower()
-    options = _options(fields) if len(fields) > 4 else _NONE
     try:
-        return Request(write, name.decode(), mode, options)
+        text, utf8 = name.decode(), True
     except UnicodeDecodeError:
-        return Request(write, name.decode("latin-1"), mode, options, utf8=False)
+        text, utf8 = name.decode("latin-1"), False
+    mode_text = "octet" if mode == b"octet" else mode.decode("latin-1").lower()
+    # What a class of named members checks and fills in takes as long as half of this.
+    return tuple.__new__(Request, (write, text, mode_text, _options(fields) if count > 4 else _NONE, utf8))
 
 
 def _options(fields: list[bytes]) -> dict[str, str]:

@@ -70,7 +70,9 @@ class SocketPool:
 
     def give_back(self, local: str, line: OwnLine) -> None:
         """Take back a line."""
-        idle = self._idle.setdefault(local, deque())
+        idle = self._idle.get(local)
+        if idle is None:
+            idle = self._idle[local] = deque()
         if len(idle) >= self._kept or (":" in local and local.startswith("fe80")):
             self._discard(line)
         else:

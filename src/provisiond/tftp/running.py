@@ -288,10 +288,10 @@ class Transfers:
 def result(running: Running, now: float) -> TransferResult:
     """Return what came of a transfer that is over now."""
     machine, agreement = running.machine, running.agreement
-    size = machine.bytes_acknowledged
+    size, outcome = machine.bytes_acknowledged, machine.outcome or Outcome.ABORTED
     return TransferResult(
         running.request.filename,
-        str(running.key.peer[0]),
+        running.key.peer[0],
         size,
         size // agreement.block_size + 1,
         agreement.block_size,
@@ -299,5 +299,6 @@ def result(running: Running, now: float) -> TransferResult:
         machine.retransmissions,
         now - running.started,
         machine.round_trip,
-        machine.outcome or Outcome.ABORTED,
+        # Its plain text: an enumeration's member takes longer to look up than the rest of this.
+        outcome.value,
     )

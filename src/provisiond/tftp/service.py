@@ -165,7 +165,8 @@ class TftpService:
         if self._transfers is None or self._stopping:
             return
         for sock in listening:
-            reader = Reader(sock.fileno(), partial(self._requests_ready, sock, sockets.is_wildcard(sock)))
+            own = "" if sockets.is_wildcard(sock) else sock.getsockname()[0]
+            reader = Reader(sock.fileno(), partial(self._requests_ready, sock, own))
             self._readers[sock] = reader
             self._reactor.addReader(reader)
 
@@ -215,46 +216,47 @@ class TftpService:
         self._pending.clear()
         self._tell_drained()
 
-    def _requests_ready(self, sock: socket.socket, wildcard: bool) -> None:
-        own = "" if wildcard else sock.getsockname()[0]
+    def _requests_ready(self, sock: socket.socket, own: str) -> None:
+        """Read requests; ``own`` is the address of the socket, or empty where each datagram must tell it."""
         self._begun = 0
+        local, now = own, self._reactor.seconds()
         for _ in range(READ_PER_TURN):
             try:
-                if wildcard:
-                    datagram, peer, local = sockets.received(sock)
+                if own:
+                    datagram, peer = sock.recvfrom(sockets.MAX_REQUEST_DATAGRAM)
                 else:
-                    (datagram, peer), local = sock.recvfrom(sockets.MAX_REQUEST_DATAGRAM), own
+                    datagram, peer, local = sockets.received(sock)
             except BlockingIOError:
                 return
             except OSError:
                 continue
             try:
-                self._datagram(sock, datagram, peer, local)
+                self._datagram(sock, datagram, peer, local, now)
             except packets.MalformedPacket:
                 continue
             except Exception:
                 log.failure("a TFTP request could not be taken")
 
-    def _datagram(self, sock: socket.socket, datagram: bytes, peer: Address, local: str) -> None:
+    def _datagram(self, sock: socket.socket, datagram: bytes, peer: Address, local: str, now: float) -> None:
         assert self._transfers is not None
         packet = packets.parse(datagram)
-        if not isinstance(packet, packets.Request):
+        if type(packet) is not packets.Request:
             self._foreign(sock, datagram, peer, local, packet)
             return
         key = Key(peer, packet.filename, packet.write)
         if self._stopping or key in self._pending or key in self._transfers:
             return
-        now = self._reactor.seconds()
-        if self._queue and self._queue.again(key, now):
+        queued = len(self._queue)
+        if queued and self._queue.again(key, now):
             return
         if not self._gate.may_ask(peer[0], now):
             self._tell_refused("rate")
         elif packet.mode not in _MODES:
             self._refuse(sock, peer, local, ErrorCode.ILLEGAL_OPERATION, "this mode is not supported")
-        elif self._queue or self._begun >= REQUESTS_PER_TURN:
+        elif queued or self._begun >= REQUESTS_PER_TURN:
             self._let_wait(Asked(sock, key, packet, local, now))
         else:
-            self._enter(sock, key, packet, local)
+            self._enter(sock, key, packet, local, now)
 
     def _let_wait(self, asked: Asked) -> None:
         if not self._gate.occupancy.has_room(len(self._queue)):
@@ -276,16 +278,16 @@ class TftpService:
             if asked is None:
                 return
             try:
-                self._enter(asked.sock, asked.key, asked.packet, asked.local)
+                self._enter(asked.sock, asked.key, asked.packet, asked.local, now)
             except Exception:
                 log.failure("a TFTP request could not be taken")
         if self._queue:
             self._next_turn = self._reactor.callLater(0, self._take_turns)
 
-    def _enter(self, sock: socket.socket, key: Key, packet: packets.Request, local: str) -> None:
+    def _enter(self, sock: socket.socket, key: Key, packet: packets.Request, local: str, now: float) -> None:
         self._begun += 1
         if self._gate.occupancy.enter(key.peer[0]):
-            self._serve(sock, key, packet, local)
+            self._serve(sock, key, packet, local, now)
         else:
             self._turn_away(sock, key.peer, local)
 
@@ -305,10 +307,10 @@ class TftpService:
         # The listening socket answers: no socket of its own is spent on a refusal.
         SharedLine(sock, peer, sockets.leaving_from(local)).send([packets.error(code, message)])
 
-    def _serve(self, sock: socket.socket, key: Key, packet: packets.Request, local: str) -> None:
+    def _serve(self, sock: socket.socket, key: Key, packet: packets.Request, local: str, now: float) -> None:
         """Answer a request that the gate has let in; most are answered without waiting for anything."""
         try:
-            running = self._preparation.at_once(key, packet, local, self._reactor.seconds())
+            running = self._preparation.at_once(key, packet, local, now)
             if running is not None:
                 self._begin(sock, running)
                 return
@@ -370,14 +372,15 @@ class TftpService:
         self._refuse(sock, key.peer, local, code, message)
 
     def _report(self, running: Running) -> None:
-        self._gate.occupancy.leave(str(running.key.peer[0]))
+        self._gate.occupancy.leave(running.key.peer[0])
         try:
             self._source.ended(result(running, self._reactor.seconds()))
         except Exception:
             log.failure("the end of a TFTP transfer could not be noted")
         if isinstance(running.machine, WriteTransfer) and running.machine.outcome is Outcome.DONE:
             self._take_upload(running, running.machine.content)
-        self._tell_drained()
+        if self._stopping:
+            self._tell_drained()
 
     def _take_upload(self, running: Running, content: bytes) -> None:
         if running.request.mode == "netascii":
