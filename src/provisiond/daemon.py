@@ -25,12 +25,12 @@ from provisiond.front_composition import feeding_of
 from provisiond.given_sockets import GivenSockets, first_environment
 from provisiond.listening import ListeningPorts, with_given_sockets
 from provisiond.logs import Levels, start_logging
+from provisiond.phones.accepting import accept_plainly
 from provisiond.phones.service import PhoneService
 from provisiond.phones.sharing.front import tftp_service
 from provisiond.phones.sharing.front_process import FrontProcess
 from provisiond.phones.sharing.fronts import Fronts, OneFront, first_message, front_command, tell_levels
 from provisiond.phones.sharing.owner import Figures, OwnerEnd
-from provisiond.phones.sharing.ports import share
 from provisiond.phones.sharing.stamps import SharedStamp
 from provisiond.phones.tftp import TftpFiles
 from provisiond.pnp.service import PnpService
@@ -133,6 +133,7 @@ class Daemon:
         )
         threads = parts.threads
         self._http = await self._ports.listen("HTTP", with_backlog(settings.http.listen), phones, threads)
+        accept_plainly(self._http, self._reactor, shared=settings.general.processes > 1)
         api = api_site(
             parts.house,
             parts.journal,
@@ -185,8 +186,6 @@ class Daemon:
         port = self._http
         shares_http = settings.http.listen.partition(":")[0] in ("tcp", "tcp6")
         http = (port.fileno(), int(port.addressFamily)) if shares_http else None
-        if shares_http:
-            share(port)
         fronts = []
         for number in range(2, settings.general.processes + 1):
             begin = partial(self._begin, number)

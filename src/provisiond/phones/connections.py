@@ -355,6 +355,9 @@ class PhoneConnection(Connection):
         if not self._reading:
             self._reading = True
             self._transport.resumeProducing()
+        complete = getattr(self._transport, "complete", None)
+        if complete is not None:
+            self.transport = complete()
         self._channel = self._service.complete_channel()
         self._channel.makeConnection(self._transport)
         self._pass_on(beginning)

@@ -15,10 +15,12 @@ from zope.interface import implementer
 
 from provisiond.pacing import Pace
 from provisiond.phones.content import Content
+from provisiond.phones.plain_sockets import PlainSocket
 from provisiond.phones.remembered import static_etag
 from provisiond.provisioning.ports import Threads
 
 PIECE: Final = 512 * 1024
+PIECES_PER_TURN: Final = 4
 Told = Callable[[str, float], object]
 _CANNOT: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 
@@ -70,26 +72,34 @@ class KernelSending:
             self._transport.startWriting()
             return
         try:
-            count = os.sendfile(self._transport.fileno(), self._fd, self._at, min(PIECE, self._left))
-        except BlockingIOError:
-            self._transport.startWriting()
-            return
+            self._send_some()
         except OSError as error:
             if error.errno in _CANNOT:
                 self._done.callback((self._at, self._left))
             else:
                 self._done.errback(Interrupted())
             return
-        if count == 0 or os.fstat(self._fd).st_mtime_ns != self._written:
-            self._done.errback(Interrupted())
-            return
-        self._at += count
-        self._left -= count
-        self._progressed()
         if self._left:
             self._transport.startWriting()
         else:
             self._done.callback((self._at, 0))
+
+    def _send_some(self) -> None:
+        begin = self._at
+        try:
+            for _ in range(PIECES_PER_TURN):
+                wanted = min(PIECE, self._left)
+                count = os.sendfile(self._transport.fileno(), self._fd, self._at, wanted)
+                self._at += count
+                self._left -= count
+                if count < wanted or not self._left:
+                    break
+        except BlockingIOError:
+            if self._at == begin:
+                return
+        if self._at == begin or os.fstat(self._fd).st_mtime_ns != self._written:
+            raise OSError(errno.ENODATA, "the file has changed")
+        self._progressed()
 
     def stopProducing(self) -> None:  # noqa: N802
         """Called when the connection is lost."""
@@ -163,5 +173,7 @@ def _opened(content: Content, start: int, length: int) -> int:
 
 
 def _is_plain_socket(transport: Any) -> bool:
+    if isinstance(transport, PlainSocket):
+        return True
     handle = getattr(transport, "getHandle", None)
     return handle is not None and type(handle()) is socket.socket and not getattr(transport, "TLS", False)

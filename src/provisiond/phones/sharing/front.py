@@ -10,11 +10,11 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from provisiond.identification.knowledge import Knowledge
+from provisiond.phones.accepting import accept_plainly
 from provisiond.phones.service import PhoneService
 from provisiond.phones.sharing.distant import DistantPipeline, UseLevels
 from provisiond.phones.sharing.known import KnownFiles, KnownPhones
 from provisiond.phones.sharing.own_answers import OwnAnswers
-from provisiond.phones.sharing.ports import share
 from provisiond.phones.sharing.stamps import SharedStamp
 from provisiond.phones.tftp import TftpFiles
 from provisiond.provisioning.ports import Threads
@@ -108,7 +108,7 @@ class Front:
             )
             fd, family = self._http_fd
             self._port = self._reactor.adoptStreamPort(fd, socket.AddressFamily(family), self._phones)
-            share(self._port)
+            accept_plainly(self._port, self._reactor, shared=True)
         service = tftp_service(
             settings,
             self._reactor,
