@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
@@ -23,6 +23,7 @@ from provisiond.phones.plain_requests import (
     END,
     MAX_HEAD,
     PlainRequest,
+    is_one_head,
     may_be_plain,
     name_of,
     plain_request,
@@ -60,12 +61,12 @@ class Service(Protocol):
     is_key: Callable[[str], bool]
     bounds: HttpBounds
     stopping: bool
+    seconds: Callable[[], float]
 
     def opened(self, connection: PhoneConnection) -> bool: ...
     def closed(self, connection: PhoneConnection) -> None: ...
     def complete_channel(self) -> Any: ...
     def is_idle(self, channel: Any) -> bool: ...
-    def seconds(self) -> float: ...
     def soon(self, call: Any) -> None: ...
 
 
@@ -75,6 +76,8 @@ class PhoneConnection(Connection):
 
     :param service: what all connections share.
     """
+
+    transport: Any
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -94,8 +97,8 @@ class PhoneConnection(Connection):
 
     def connectionMade(self) -> None:  # noqa: N802
         """Wait for a request, or tell that there are too many connections."""
-        self._peer = str(getattr(self._transport.getPeer(), "host", ""))
-        self._transport.registerProducer(self, True)
+        self._peer = str(getattr(self.transport.getPeer(), "host", ""))
+        self.transport.registerProducer(self, True)
         self.deadline = self._service.seconds() + HEAD_SECONDS
         if not self._service.opened(self):
             self._end(wire(refusal(503, "too many connections are open"), body=b"", closes=True))
@@ -112,13 +115,16 @@ class PhoneConnection(Connection):
         """Take bytes."""
         if self._channel is not None:
             self._pass_on(data)
+        elif not (self._buffer or self._busy or self._paused or self._ended) and is_one_head(data):
+            if not self._take(data):
+                self._hand_over(data)
         elif not self._ended:
             if not self._buffer:
                 self.deadline = self._service.seconds() + HEAD_SECONDS
             self._buffer += data
             if len(self._buffer) > MAX_BUFFER and self._reading:
                 self._reading = False
-                self._transport.pauseProducing()
+                self.transport.pauseProducing()
             self._go_on()
 
     def pauseProducing(self) -> None:  # noqa: N802
@@ -142,11 +148,11 @@ class PhoneConnection(Connection):
         if self._reader is not None and self._reader.reads_on():
             self._progressed()
         elif self._ended or self._busy or self._paused:
-            self._transport.abortConnection()
+            self.transport.abortConnection()
         elif self._buffer:
             self._end(wire(refusal(408), body=b"", closes=True))
         else:
-            self._transport.loseConnection()
+            self.transport.loseConnection()
 
     def close_when_idle(self) -> None:
         """End the connection now unless a request is under way; who has just come has a moment to ask."""
@@ -155,17 +161,13 @@ class PhoneConnection(Connection):
         if self._requests == 0 and self._channel is None:
             self.deadline = min(self.deadline, self._service.seconds() + FIRST_REQUEST_SECONDS)
         else:
-            self._transport.loseConnection()
+            self.transport.loseConnection()
 
     def abort(self) -> None:
         """End the connection at once."""
-        self._transport.abortConnection()
+        self.transport.abortConnection()
 
     # Inside
-
-    @property
-    def _transport(self) -> Any:
-        return cast(Any, self.transport)
 
     def _go_on(self) -> None:
         for _ in range(REQUESTS_PER_TURN):
@@ -178,7 +180,7 @@ class PhoneConnection(Connection):
             return
         if not self._reading and len(self._buffer) <= MAX_BUFFER // 2 and not self._ended:
             self._reading = True
-            self._transport.resumeProducing()
+            self.transport.resumeProducing()
 
     def _go_on_later(self) -> None:
         # The others have their turn between the requests of somebody who sends many at once.
@@ -198,19 +200,23 @@ class PhoneConnection(Connection):
                 self._hand_over()
             return False
         head = bytes(self._buffer[: end + 4])
-        key = (head, self._peer)
-        kept = self._service.pipeline.again(key, "http", "GET" if head[:1] == b"G" else "HEAD")
+        del self._buffer[: end + 4]
+        if self._take(head):
+            return True
+        self._hand_over(head)
+        return False
+
+    def _take(self, head: bytes) -> bool:
+        """Answer one request; False when it is not plain."""
+        key, service = (head, self._peer), self._service
+        kept = service.pipeline.again(key, "http", "GET" if head[:1] == b"G" else "HEAD")
         ready: Wire | None = None if kept is None else kept.wire
-        lasts = self._requests < REQUESTS_PER_CONNECTION - 1 and not self._service.stopping
-        if ready is not None and lasts:
-            del self._buffer[: end + 4]
+        if ready is not None and self._requests < REQUESTS_PER_CONNECTION - 1 and not service.stopping:
             self._write_ready(ready)
             return True
         request = plain_request(head)
         if request is None:
-            self._hand_over()
             return False
-        del self._buffer[: end + 4]
         self._begin(key, request, kept)
         return True
 
@@ -243,7 +249,7 @@ class PhoneConnection(Connection):
     def _broken(self) -> None:
         self._busy = False
         if not self._ended:
-            self._transport.abortConnection()
+            self.transport.abortConnection()
 
     async def _answer(self, key: Hashable, request: PlainRequest, kept: Kept | None) -> None:
         if kept is None:
@@ -280,18 +286,18 @@ class PhoneConnection(Connection):
             return
         assert content.path is not None
         closes = self._closes(request)
-        self._transport.unregisterProducer()
+        self.transport.unregisterProducer()
         self._requests += 1
         self._write_wire(wire(reply, body=b"", closes=closes))
         self._progressed()
-        self._reader = Reader(self._transport)
+        self._reader = Reader(self.transport)
         try:
-            await self._service.file_sending.send(self._transport, content, reply.start, reply.length, self._progressed)
+            await self._service.file_sending.send(self.transport, content, reply.start, reply.length, self._progressed)
         finally:
             self._reader = None
         if self._ended:
             return
-        self._transport.registerProducer(self, True)
+        self.transport.registerProducer(self, True)
         self._after_write(closes)
 
     def _progressed(self) -> None:
@@ -321,15 +327,15 @@ class PhoneConnection(Connection):
         self._after_write(ready.closes)
 
     def _write_wire(self, ready: Wire) -> None:
-        self._transport.write(b"".join((ready.status_line, self._service.dates.line(), ready.rest)))
+        self.transport.write(b"".join((ready.status_line, self._service.dates.line(), ready.rest)))
 
     def _after_write(self, closes: bool) -> None:
         if closes:
             self._ended = True
             self._buffer.clear()
             self.deadline = self._service.seconds() + STALL_SECONDS
-            self._transport.unregisterProducer()
-            self._transport.loseConnection()
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
         elif not self._paused:
             self._wait_for_more()
 
@@ -342,24 +348,24 @@ class PhoneConnection(Connection):
         self._ended = True
         self._buffer.clear()
         self.deadline = self._service.seconds() + LINGER_SECONDS
-        self._transport.unregisterProducer()
+        self.transport.unregisterProducer()
         self._write_wire(last)
-        half_close = getattr(self._transport, "loseWriteConnection", self._transport.loseConnection)
+        half_close = getattr(self.transport, "loseWriteConnection", self.transport.loseConnection)
         half_close()
 
-    def _hand_over(self) -> None:
-        beginning = bytes(self._buffer)
+    def _hand_over(self, head: bytes = b"") -> None:
+        beginning = head + bytes(self._buffer)
         self._buffer.clear()
         self.deadline = NEVER
-        self._transport.unregisterProducer()
+        self.transport.unregisterProducer()
         if not self._reading:
             self._reading = True
-            self._transport.resumeProducing()
-        complete = getattr(self._transport, "complete", None)
+            self.transport.resumeProducing()
+        complete = getattr(self.transport, "complete", None)
         if complete is not None:
             self.transport = complete()
         self._channel = self._service.complete_channel()
-        self._channel.makeConnection(self._transport)
+        self._channel.makeConnection(self.transport)
         self._pass_on(beginning)
 
     def _pass_on(self, data: bytes) -> None:
@@ -368,7 +374,7 @@ class PhoneConnection(Connection):
         except Exception as error:
             # twisted.web trips over some heads, e.g. two empty lines in the place of one.
             log.info("an HTTP connection from {peer} was cut: {kind}", peer=self._peer, kind=type(error).__name__)
-            self._transport.abortConnection()
+            self.transport.abortConnection()
 
     def _phone_request(self, request: PlainRequest, path: bytes) -> PhoneRequest:
         return PhoneRequest(

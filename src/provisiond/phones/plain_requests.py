@@ -46,6 +46,11 @@ def may_be_plain(beginning: bytes | bytearray) -> bool:
     return any(beginning.startswith(each) or each.startswith(beginning) for each in _BEGINNINGS)
 
 
+def is_one_head(data: bytes) -> bool:
+    """Tell whether bytes are the head of one request and nothing else."""
+    return data.endswith(END) and data.find(END) == len(data) - len(END) and len(data) < MAX_HEAD
+
+
 def plain_request(head: bytes) -> PlainRequest | None:
     """Return the request of a head that ends in an empty line, or None when it is not plain.
 

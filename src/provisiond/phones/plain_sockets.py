@@ -19,6 +19,7 @@ log = Logger()
 EVENTS_PER_TURN: Final = 256
 READ_BYTES: Final = 16 * 1024
 MAX_HELD: Final = 64 * 1024
+UNWATCHED: Final = 0
 _RESET: Final = struct.pack("ii", 1, 0)
 
 
@@ -114,7 +115,7 @@ class PlainSocket:
         self._address = address
         self._protocol = protocol
         self._port = port
-        self._mask = 0
+        self._mask: int | None = None
         self._reads = True
         self._holds = False
         self._held: list[bytes] = []
@@ -132,8 +133,8 @@ class PlainSocket:
         self._watch.sockets[self._fd] = self
         try:
             self._protocol.makeConnection(self)
-            if self._reads and self._ending is None:
-                self._read()
+            self._read()
+            self._mask = UNWATCHED
             self._watch_for()
         except Exception:
             self._broken()
@@ -305,7 +306,7 @@ class PlainSocket:
         self._end_if_done()
 
     def _watch_for(self) -> None:
-        if self._fd < 0:
+        if self._fd < 0 or self._mask is None:
             return
         mask = select.EPOLLERR | (select.EPOLLIN if self._reads else 0)
         if self._unsent or self._pulls:

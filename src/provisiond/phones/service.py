@@ -33,6 +33,7 @@ class PhoneService(Factory):
         connections.
     :param is_key: tells whether a text is a tenant's provisioning key, which a path may begin with.
     :param refused: told the reason of each such refusal: ``connections`` or ``busy``.
+    :ivar seconds: of the clock that deadlines are told by.
     :param sent: told how sending each large file ended, and how long it took.
     """
 
@@ -59,6 +60,7 @@ class PhoneService(Factory):
         self.bounds = HttpBounds(max_connections, max_waiting, refused)
         self.stopping = False
         self._clock = clock
+        self.seconds: Callable[[], float] = clock.seconds
         self._connections: set[PhoneConnection] = set()
         self.is_key = is_key
         self._resource = PhoneFilesResource(
@@ -95,13 +97,15 @@ class PhoneService(Factory):
         self.stopping = True
         for connection in tuple(self._connections):
             connection.close_when_idle()
-        if not self._connections:
-            return
-        self._empty = Deferred()
-        timer = self._clock.callLater(seconds, self._abort_all)
-        await self._empty
-        if timer.active():
-            timer.cancel()
+        if self._connections:
+            self._empty = Deferred()
+            timer = self._clock.callLater(seconds, self._abort_all)
+            await self._empty
+            if timer.active():
+                timer.cancel()
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
 
     # For connections
 
@@ -115,12 +119,7 @@ class PhoneService(Factory):
     def closed(self, connection: PhoneConnection) -> None:
         """Forget a connection."""
         self._connections.discard(connection)
-        if self._connections:
-            return
-        if self._sweep is not None:
-            self._sweep.cancel()
-            self._sweep = None
-        if self._empty is not None and not self._empty.called:
+        if not self._connections and self._empty is not None and not self._empty.called:
             self._empty.callback(None)
 
     def complete_channel(self) -> Any:
@@ -132,10 +131,6 @@ class PhoneService(Factory):
         # What negotiates the protocol holds the channel that was chosen.
         return not getattr(channel, "_channel", channel).requests
 
-    def seconds(self) -> float:
-        """Return seconds of the clock that deadlines are told by."""
-        return self._clock.seconds()
-
     def soon(self, call: Callable[[], None]) -> None:
         """Call when the others have had their turn."""
         self._clock.callLater(0, call)
@@ -145,7 +140,8 @@ class PhoneService(Factory):
             connection.abort()
 
     def _swept(self) -> None:
-        self._sweep = self._clock.callLater(SWEEP_SECONDS, self._swept)
+        # It ends a second after the last connection: phones that come one by one don't plan and cancel it each.
+        self._sweep = self._clock.callLater(SWEEP_SECONDS, self._swept) if self._connections else None
         now = self._clock.seconds()
         for connection in [each for each in self._connections if each.deadline <= now]:
             connection.expired()

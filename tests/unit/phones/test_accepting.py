@@ -20,7 +20,7 @@ from provisiond.phones.accepting import SHARED_ACCEPTS_PER_TURN, PhonePort, acce
 from provisiond.phones.content import Content
 from provisiond.phones.journal import PhoneEvent
 from provisiond.phones.pipeline import Answer
-from provisiond.phones.remembered import Kept
+from provisiond.phones.remembered import Kept, static_etag
 from provisiond.phones.service import PhoneService
 
 EVENT = PhoneEvent(0.0, "http", "GET", "", "", None, None, None, "served", "", 0, 0.0)
@@ -44,7 +44,7 @@ class Pipeline:
     def __init__(self, file: Path) -> None:
         self._files = {"/a": content(b"hello"), "/large": content(b"x" * LARGE)}
         self._files["/file"] = Content(
-            size=LARGE, etag='"f"', modified=9.0, content_type="text/plain", kind="static", path=file
+            size=LARGE, etag=static_etag(file.stat()), modified=9.0, content_type="text/plain", kind="static", path=file
         )
         self.kept: dict[Any, Kept] = {}
         self.peers: list[str | None] = []
@@ -213,7 +213,7 @@ class TestLarge:
         client = house.client(SO_RCVBUF=4096)
         client.sendall(b"GET %s HTTP/1.1\r\n\r\n" % path)
         house.wait_for(lambda: house.service.connections == 1 and not house.reactor.turn())
-        for _ in range(70):
+        for _ in range(130):
             house.reactor.advance(1)
         assert house.service.connections == 0
         with pytest.raises(ConnectionResetError):

@@ -18,7 +18,7 @@ from provisiond.phones.content import Content
 from provisiond.phones.journal import PhoneEvent
 from provisiond.phones.pipeline import Answer
 from provisiond.phones.remembered import Kept, static_etag
-from provisiond.phones.service import PhoneService
+from provisiond.phones.service import SWEEP_SECONDS, PhoneService
 from provisiond.phones.small_files import SmallFiles
 from provisiond.phones.stalling import Reader
 
@@ -183,4 +183,5 @@ class TestWhoDoesNotRead:
         assert client.transport.disconnecting
         client.transport.producer.stopProducing()
         client.protocol.connectionLost(Failure(ConnectionError()))
+        client.clock.advance(SWEEP_SECONDS)
         assert not client.clock.getDelayedCalls()

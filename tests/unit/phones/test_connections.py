@@ -22,7 +22,7 @@ from provisiond.phones.http import HEAD_SECONDS, PhoneFilesResource, PhoneSite
 from provisiond.phones.journal import PhoneEvent
 from provisiond.phones.pipeline import Answer
 from provisiond.phones.remembered import Kept, static_etag
-from provisiond.phones.service import PhoneService
+from provisiond.phones.service import SWEEP_SECONDS, PhoneService
 
 EVENT = PhoneEvent(0.0, "http", "GET", "", "", None, None, None, "served", "", 0, 0.0)
 FILE = Content(size=5, etag='"e"', modified=9.0, content_type="text/plain", kind="rendered", data=b"hello")
@@ -90,6 +90,7 @@ class Phone:
 
     def lose(self) -> None:
         self.protocol.connectionLost(Failure(ConnectionError()))
+        self.clock.advance(SWEEP_SECONDS)
 
 
 def statuses(answer: bytes) -> list[bytes]:
