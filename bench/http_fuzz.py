@@ -28,7 +28,7 @@ from provisiond.phones.http import PhoneFilesResource, PhoneSite
 from provisiond.phones.journal import PhoneEvent
 from provisiond.phones.pipeline import Answer
 from provisiond.phones.remembered import Kept
-from provisiond.phones.service import PhoneService
+from provisiond.phones.service import SWEEP_SECONDS, PhoneService
 
 EVENT = PhoneEvent(0.0, "http", "GET", "", "", None, None, None, "served", "", 0, 0.0)
 FILES = {
@@ -195,6 +195,7 @@ class Way:
         ended = transport.disconnecting or broken
         answers = replies(transport.value())
         protocol.connectionLost(Failure(ConnectionError()))
+        clock.advance(SWEEP_SECONDS)
         if clock.getDelayedCalls():
             raise Broken("a connection leaves a timer behind")
         return Outcome(files.asked, answers, ended)
