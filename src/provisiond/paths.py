@@ -26,8 +26,10 @@ def normalized_name(name: str) -> str:
     """
     if len(name) > MAX_NAME_LENGTH:
         raise UnsafeName("the file name is longer than 1,024 characters")
-    if _CONTROL.search(name):
+    if not name.isprintable() and _CONTROL.search(name):
         raise UnsafeName("the file name holds a control character")
+    if "/" not in name and "\\" not in name and name.strip("."):
+        return name
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
     if ".." in parts:
         raise UnsafeName("the file name tries to leave its directory")

@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from provisiond.certificates import ServerCertificate
 from provisiond.clock_watch import ClockWatch
+from provisiond.collecting import keep
 from provisiond.ending import end, end_at_signals
 from provisiond.errors import ProvisiondError
 from provisiond.logs import Levels
@@ -86,6 +87,7 @@ class Process:
 
     def _started(self, _: None) -> None:
         self._ready = True
+        keep()
         self._tell_ready()
         if self._hung_up:
             self._hangup()

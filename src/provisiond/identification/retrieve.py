@@ -72,7 +72,11 @@ def contradicts(device: Device, info: DeviceInfo, knowledge: Knowledge | None = 
         stored, revealed = getattr(device, name), getattr(info, name)
         if stored and revealed and stored.casefold() != revealed.casefold():
             return True
-    stored_names = _names(device.vendor, device.model, knowledge)
+    vendor, model = device.vendor, device.model
+    if info.vendor in (vendor, None) and info.model in (model, None):
+        # Nearly every request of a known phone: whatever the same names mean, they mean the same.
+        return False
+    stored_names = _names(vendor, model, knowledge)
     revealed_names = _names(info.vendor, info.model, knowledge)
     return any(a and b and a != b for a, b in zip(stored_names, revealed_names, strict=True))
 

@@ -34,7 +34,8 @@ def updated(device: Device, info: DeviceInfo) -> dict[str, Any]:
     What the device lacks is added; ``ip`` and ``version`` follow the phone. The version of a phone of another vendor
     is not taken.
     """
-    foreign = device.vendor is not None and info.vendor is not None and folded(device.vendor) != folded(info.vendor)
+    known, told = device.vendor, info.vendor
+    foreign = known is not None and told is not None and known != told and folded(known) != folded(told)
     changes: dict[str, Any] = {}
     for name, value in info.claims().items():
         stored = device.document.get(name)
