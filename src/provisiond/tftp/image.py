@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol, final
+from typing import Final, Protocol, final
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from provisiond.tftp import packets
 
@@ -14,8 +14,9 @@ HEAD: Final = 4
 
 
 @final
-class Run(NamedTuple):
-    """Consecutive packets that lie one behind the other.
+@define(eq=False)
+class Run:
+    """Consecutive packets that lie one behind the other; not frozen, since one is made for each window.
 
     :param view: their bytes.
     :param stride: bytes of each packet; the last one may be shorter.

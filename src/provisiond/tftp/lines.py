@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import select
 import socket
-import struct
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -14,7 +13,6 @@ from provisiond.tftp.image import Outgoing, Run
 MAX_SEGMENTS: Final = 60
 MAX_SEND: Final = 65_000
 _UDP_SEGMENT: Final = 103
-_SEGMENT_SIZE: Final = struct.Struct("=H")
 _CANNOT_SEGMENT: Final = frozenset({errno.EINVAL, errno.EMSGSIZE, errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP})
 # What the kernel refuses for now is as good as lost, and is sent again later.
 LOST: Final = (BlockingIOError, ConnectionRefusedError, PermissionError)
@@ -32,7 +30,7 @@ class OwnLine:
     :param segmented: whether to hand runs of packets to the kernel in one piece.
     """
 
-    __slots__ = ("_option", "_pieces", "_stride", "fd", "receive", "segmented", "sock", "transmit", "waits")
+    __slots__ = ("_most", "_segment", "fd", "receive", "segmented", "sock", "transmit", "waits")
 
     def __init__(self, sock: socket.socket, *, segmented: bool = True) -> None:
         self.sock = sock
@@ -40,11 +38,17 @@ class OwnLine:
         self.receive = sock.recv
         self.transmit = sock.send
         self.segmented = segmented
-        self._stride = self._pieces = 0
-        self._option: list[tuple[int, int, bytes]] = []
+        # Bytes at which the kernel cuts what is sent, 0 when it does not, and how many may be handed to it at once.
+        self._segment = self._most = 0
         watched = select.poll()
         watched.register(self.fd, select.POLLIN)
         self.waits = watched.poll
+
+    def renew(self) -> None:
+        """Forget what the former transfer agreed to."""
+        self.segmented = True
+        if self._segment:
+            self._cut_at(0)
 
     def send(self, outgoing: Sequence[Outgoing]) -> None:
         """Send packets in order."""
@@ -54,33 +58,37 @@ class OwnLine:
     def put(self, outgoing: Outgoing) -> None:
         """Send one packet, or a run of them."""
         try:
-            if type(outgoing) is Run:
-                self._put_run(*outgoing)
-            else:
+            if type(outgoing) is not Run:
                 self.transmit(outgoing)
+            elif outgoing.stride == self._segment and len(outgoing.view) <= self._most:
+                self.transmit(outgoing.view)
+            else:
+                self._put_run(outgoing.view, outgoing.stride)
         except LOST:
             return
+        except OSError as error:
+            if error.errno not in _CANNOT_SEGMENT or type(outgoing) is not Run or not self.segmented:
+                raise
+            # Blocks larger than the path's packets: from now on one by one, which the kernel fragments.
+            self.segmented = False
+            if self._segment:
+                self._cut_at(0)
+            self.put(outgoing)
 
     def _put_run(self, view: memoryview, stride: int) -> None:
-        if stride != self._stride:
-            self._stride = stride
-            self._pieces = min(MAX_SEGMENTS, MAX_SEND // stride) * stride
-            self._option = [(socket.IPPROTO_UDP, _UDP_SEGMENT, _SEGMENT_SIZE.pack(stride))]
-        if self.segmented and self._pieces > stride:
-            try:
-                # Most windows fit into one call.
-                while len(view) > self._pieces:
-                    self.sock.sendmsg([view[: self._pieces]], self._option)
-                    view = view[self._pieces :]
-                self.sock.sendmsg([view], self._option)
-                return
-            except OSError as error:
-                if error.errno not in _CANNOT_SEGMENT:
-                    raise
-                # Blocks larger than the path's packets: from now on one by one, which the kernel fragments.
-                self.segmented = False
+        if self.segmented and stride * 2 <= MAX_SEND:
+            if stride != self._segment:
+                self._cut_at(stride)
+            stride = self._most
         for start in range(0, len(view), stride):
             self.transmit(view[start : start + stride])
+
+    def _cut_at(self, size: int) -> None:
+        # An option of the socket costs a transfer one call more, and each window less than telling it with the window.
+        self._segment = 0
+        self.sock.setsockopt(socket.IPPROTO_UDP, _UDP_SEGMENT, size)
+        self._segment = size
+        self._most = min(MAX_SEGMENTS, MAX_SEND // size) * size if size else 0
 
 
 class SharedLine:

@@ -63,7 +63,7 @@ class SocketPool:
                 raise
             # Only now can nothing of the former client come in any more.
             if not line.waits(0) or drained(line.sock):
-                line.segmented = True
+                line.renew()
                 return line
             self._discard(line)
         return self._opened(local, peer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from provisiond.tftp import packets
-from provisiond.tftp.image import Outgoing
+from provisiond.tftp.image import HEAD, Outgoing
 from provisiond.tftp.options import Agreement
 from provisiond.tftp.rtt import RetransmissionTimer
 from provisiond.tftp.transfer import MAX_TRIES, Event, Outcome, Tick
@@ -29,6 +29,11 @@ class WriteTransfer:
         self.deadline = 0.0
         self.outcome: Outcome | None = None
         self.retransmissions = 0
+
+    @property
+    def longest(self) -> int:
+        """Bytes to read of a datagram: one more than a block has, so that a longer one is noticed."""
+        return self._agreement.block_size + HEAD + 1
 
     @property
     def content(self) -> bytes:

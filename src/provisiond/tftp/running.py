@@ -27,7 +27,6 @@ TICK_SECONDS: Final = 0.02
 # With more transfers than these deadlines are looked at less often, as they are where there is none.
 MANY: Final = 1_000
 SLOW_TICK_SECONDS: Final = 0.05
-MAX_DATAGRAM: Final = 65_536
 _TICK: Final = Tick()
 
 
@@ -227,21 +226,30 @@ class Transfers:
             log.debug("a client could not be told that its transfer was ended")
 
     def _ready(self) -> None:
+        left = EVENTS_PER_TURN
+        while left > 0:
+            events = self._epoll.poll(0, left)
+            self._take(events)
+            # While several were answered more have come in, and a look is cheaper than another turn of the reactor.
+            left = left - len(events) if len(events) > 1 else 0
+
+    def _take(self, events: list[tuple[int, int]]) -> None:
         now = self._reactor.seconds()
         find = self._by_fd.get
-        for fd, _ in self._epoll.poll(0, EVENTS_PER_TURN):
+        for fd, _ in events:
             running = find(fd)
             if running is None:
                 self._pool.drop(fd)
                 continue
             line: OwnLine = running.line  # type: ignore[assignment]
+            machine = running.machine
             try:
-                datagram = line.receive(MAX_DATAGRAM)
+                datagram = line.receive(machine.longest)
             except BlockingIOError:
                 continue
             except OSError:
                 # The client's port is closed: it has gone away.
-                running.machine.abort()
+                machine.abort()
                 self.end(running)
                 continue
             # Nearly every datagram is an acknowledgement that lets one packet go: that is done without another call.
@@ -249,9 +257,9 @@ class Transfers:
                 self.handle(running, datagram, now)
                 continue
             try:
-                outgoing = running.machine.acknowledged(datagram[2] << 8 | datagram[3], now)
+                outgoing = machine.acknowledged(datagram[2] << 8 | datagram[3], now)
                 if outgoing is None:
-                    if running.machine.outcome is not None:
+                    if machine.outcome is not None:
                         self.end(running)
                 elif type(outgoing) is Run:
                     line.put(outgoing)

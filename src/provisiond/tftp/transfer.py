@@ -13,6 +13,8 @@ from provisiond.tftp.options import Agreement
 from provisiond.tftp.rtt import RetransmissionTimer
 
 MAX_TRIES: Final = 6
+# Acknowledgements have four bytes, and of an error's words no more are wanted. Python has room for so many at hand.
+LONGEST: Final = 400
 
 
 class Outcome(StrEnum):
@@ -56,6 +58,8 @@ class ReadTransfer:
         "outcome",
         "retransmissions",
     )
+
+    longest = LONGEST
 
     def __init__(self, image: Image, agreement: Agreement) -> None:
         self._image = image

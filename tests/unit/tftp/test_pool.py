@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import select
 import socket
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from twisted.logger import capturedLogs
 
-from provisiond.tftp.image import prepared
+from provisiond.tftp.image import Run, prepared
 from provisiond.tftp.lines import OwnLine, SharedLine
 from provisiond.tftp.pool import SocketPool, drained
 from provisiond.tftp.sockets import RECEIVE_BUFFER, leaving_from, listening, received, widen
@@ -133,6 +134,51 @@ def test_runs_arrive_as_single_datagrams(segmented: bool, block_size: int, windo
         got = [phone.recv(70_000) for _ in range(window)]
     assert [len(each) for each in got] == [block_size + 4] * (window - 1) + [block_size + 3]
     assert b"".join(each[4:] for each in got) == content[: block_size * window - 1]
+
+
+def test_the_next_transfer_of_a_socket_is_not_cut_as_the_former_one(epoll: select.epoll) -> None:
+    pool = SocketPool(epoll)
+    with client() as first, client() as second:
+        line = pool.take(LOCAL, first.getsockname())
+        line.put(prepared(bytes(8 * 9), 8).packets(1, 9))
+        assert [len(first.recv(100)) for _ in range(9)] == [12] * 9
+        pool.give_back(LOCAL, line)
+        assert pool.take(LOCAL, second.getsockname()) is line
+        line.put(prepared(bytes(1_000), 1_000).packet(1))
+        assert len(second.recv(2_000)) == 1_004
+        line.put(prepared(bytes(500 * 2), 500).packets(1, 2))
+        assert [len(second.recv(2_000)) for _ in range(2)] == [504, 504]
+    pool.close()
+
+
+class OldKernel:
+    """A socket of a system that cannot cut what is sent."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self.fileno, self.recv, self.send = sock.fileno, sock.recv, sock.send
+
+    def setsockopt(self, *_: int) -> None:
+        raise OSError(errno.ENOPROTOOPT, "no such option")
+
+
+def test_what_cannot_be_sent_at_all_is_an_error() -> None:
+    with client() as phone, client() as ours:
+        ours.connect(phone.getsockname())
+        line = OwnLine(ours)
+        for _ in range(2):
+            with pytest.raises(OSError, match="too long"):
+                line.put(Run(memoryview(bytes(140_000)), 70_000))
+
+
+def test_where_the_kernel_cannot_cut_packets_go_one_by_one() -> None:
+    with client() as phone, client() as ours:
+        ours.connect(phone.getsockname())
+        line = OwnLine(OldKernel(ours))  # type: ignore[arg-type]
+        for _ in range(2):
+            line.put(prepared(bytes(8 * 3), 8).packets(1, 3))
+            assert [len(phone.recv(100)) for _ in range(3)] == [12] * 3
+        line.renew()
 
 
 def test_a_listening_socket_answers_from_the_address_that_was_asked() -> None:
