@@ -123,9 +123,9 @@ def parse(datagram: bytes) -> Packet:
     """
     if len(datagram) < 4:
         raise MalformedPacket("the datagram is shorter than four bytes")
-    opcode, number = _HEAD.unpack_from(datagram)
-    if opcode == RRQ:
+    if datagram[1] == RRQ and not datagram[0]:
         return _parsed_request(False, datagram[2:])
+    opcode, number = _HEAD.unpack_from(datagram)
     if opcode == ACK:
         return Ack(number)
     if opcode == DATA:

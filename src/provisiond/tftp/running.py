@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
 from attrs import define
@@ -122,9 +122,10 @@ class Transfers:
         """Return how many transfers run."""
         return len(self._by_key)
 
-    def __contains__(self, key: Key) -> bool:
-        """Tell whether a request is being served already."""
-        return key in self._by_key
+    @property
+    def by_key(self) -> Mapping[Key, Running]:
+        """What runs now, by the requests that it answers."""
+        return self._by_key
 
     def __iter__(self) -> Iterator[Running]:
         """Iterate over the transfers that run now."""
@@ -297,7 +298,8 @@ def result(running: Running, now: float) -> TransferResult:
     """Return what came of a transfer that is over now."""
     machine, agreement = running.machine, running.agreement
     size, outcome = machine.bytes_acknowledged, machine.outcome or Outcome.ABORTED
-    return TransferResult(
+    # What a class of named members checks and fills in takes longer than to make a tuple of them.
+    members = (
         running.request.filename,
         running.key.peer[0],
         size,
@@ -310,3 +312,4 @@ def result(running: Running, now: float) -> TransferResult:
         # Its plain text: an enumeration's member takes longer to look up than the rest of this.
         outcome.value,
     )
+    return tuple.__new__(TransferResult, members)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -79,6 +79,7 @@ class TftpService:
         self._begun = 0
         self._next_turn: Any = None
         self._transfers: Transfers | None = None
+        self._served: Mapping[Key, Running] = {}
         self._ports = ports
         self._stopping = False
         self._drained: Deferred[None] | None = None
@@ -157,6 +158,7 @@ class TftpService:
         if not self._listening:
             self.bind()
         self._transfers = Transfers(self._reactor, self._report, ports=self._ports)
+        self._served = self._transfers.by_key
         self._transfers.start()
         self.attend([*self._listening, *(sock for spare in self._spare.values() for sock in spare)])
 
@@ -243,8 +245,8 @@ class TftpService:
         if type(packet) is not packets.Request:
             self._foreign(sock, datagram, peer, local, packet)
             return
-        key = Key(peer, packet.filename, packet.write)
-        if self._stopping or key in self._pending or key in self._transfers:
+        key = tuple.__new__(Key, (peer, packet.filename, packet.write))
+        if self._stopping or key in self._served or key in self._pending:
             return
         queued = len(self._queue)
         if queued and self._queue.again(key, now):
