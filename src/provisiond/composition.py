@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
-from attrs import evolve, frozen
-from twisted.internet.threads import deferToThreadPool
+from attrs import frozen
 from twisted.logger import Logger
 
-from provisiond.authservice.service import AuthService, auth_service
+from provisiond.archive_composition import LateParameters, archives_of, host_packages_of
 from provisiond.current_settings import (
     CurrentSettings,
     base_of,
@@ -28,16 +26,11 @@ from provisiond.legacy.recognition import LegacyRecognition
 from provisiond.legacy.registry import FullPluginRegistry
 from provisiond.legacy.telling import environment_of
 from provisiond.metrics import Metrics
-from provisiond.package_composition import Packaging, packaging
-from provisiond.packages.archives import FIRMWARE_LIMITS
+from provisiond.outward_composition import auth_service_of, reaching_of
 from provisiond.packages.catalog.catalog import Catalog
-from provisiond.packages.downloads import Downloads, Mirror
 from provisiond.packages.firmware.inspection import FirmwareInspection
 from provisiond.packages.firmware.service import FirmwarePackages
-from provisiond.packages.kept_archives import KeptArchives
 from provisiond.packages.plugins import PluginPackages
-from provisiond.packages.repositories import Repositories, Repository
-from provisiond.packages.web import WebClient
 from provisiond.phones.access import Access
 from provisiond.phones.files import PhoneFiles
 from provisiond.phones.journal import Journal
@@ -47,13 +40,11 @@ from provisiond.phones.uploads import Uploads
 from provisiond.plugins.pool import WorkerPool
 from provisiond.plugins.working_copies import WorkingCopies, signature_of, templates_signature_of
 from provisiond.provisioning.house import House, Stores, Surroundings
-from provisiond.provisioning.parameters import Parameters
 from provisiond.provisioning.plugin_questions import PluginQuestions
 from provisiond.provisioning.plugins import Plugins
 from provisiond.provisioning.source_watch import CALM_INTERVAL, SourceWatch, TemplateFollower
 from provisiond.provisioning.threads import ThreadRunner
-from provisiond.settings import AuthSettings, Settings
-from provisiond.sip.digest import Credentials
+from provisiond.settings import Settings
 from provisiond.store.configs import ConfigStore
 from provisiond.store.contents import Contents
 from provisiond.store.database import Database, open_database
@@ -62,15 +53,9 @@ from provisiond.store.facts import FactStore, ParameterStore, TenantStore
 from provisiond.store.feed import ChangeFeed
 from provisiond.store.operations import OperationStore
 from provisiond.store.tokens import TokenStore
-from provisiond.sync.ami import Ami, AmiNotifier, AmiPlace
-from provisiond.sync.ami_connection import AmiUser
-from provisiond.sync.http_action import HttpActions
-from provisiond.sync.reaching import Reaching, SipRoute
-from provisiond.sync.sip_sending import SipSending
+from provisiond.sync.reaching import Reaching
 
 log = Logger()
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 def stores(database: Database) -> Stores:
@@ -142,153 +127,6 @@ class Parts:
         await self.registry.stop()
 
 
-class _Late:
-    """The parameters, for objects that are made before them."""
-
-    parameters: Parameters | None = None
-
-    def get(self, name: str) -> Any:
-        return None if self.parameters is None else self.parameters.get(name)
-
-    def of_plugin(self, plugin_id: str) -> Mapping[str, Any]:
-        return {} if self.parameters is None else self.parameters.of_plugin(plugin_id)
-
-    def proxies(self) -> Mapping[str, str]:
-        pairs = {scheme: self.get(f"{scheme}_proxy") for scheme in ("http", "https", "ftp")}
-        return {scheme: value for scheme, value in pairs.items() if value}
-
-
-@frozen(kw_only=True)
-class _Archives:
-    """What fetches and keeps archives."""
-
-    plugins: PluginPackages
-    firmware: FirmwarePackages
-    inspection: FirmwareInspection
-    repositories: Repositories
-    sources: Callable[[], Sequence[Repository]]
-    downloads: Downloads
-    web: WebClient
-    run: Any
-
-
-def _archives(
-    current: CurrentSettings, reactor: Any, registry: FullPluginRegistry, late: _Late, state: Path
-) -> _Archives:
-    def run(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Any:
-        return deferToThreadPool(reactor, reactor.getThreadPool(), function, *args, **kwargs)
-
-    settings = current.value
-
-    def sources() -> Sequence[Repository]:
-        more = current.value.general.repositories
-        return [
-            Repository(name="default", url=late.get("plugin_server")),
-            *(Repository(name=each.name, url=each.url, priority=each.priority) for each in more),
-        ]
-
-    web = WebClient(reactor, late.proxies)
-    repositories = Repositories(
-        directory=state / "repositories",
-        sources=sources,
-        web=web,
-        run=run,
-        now=reactor.seconds,
-        pins=lambda: current.value.general.plugin_pins,
-        keys=settings.general.repository_keys,
-    )
-    downloads = Downloads(
-        web,
-        run,
-        reactor,
-        max_size=settings.packages.max_download_size,
-        mirror=lambda: Mirror.parse(current.value.general.firmware_mirror),
-    )
-    firmware = FirmwarePackages(
-        plugins_dir=state / "plugins",
-        downloads=downloads,
-        run=run,
-        limits=evolve(FIRMWARE_LIMITS, size=settings.packages.max_unpacked_size),
-        root_of=registry.firmware_root,
-        credentials=registry.credentials,
-    )
-    archives = PluginPackages(
-        plugins_dir=state / "plugins",
-        cache_dir=settings.general.cache_dir,
-        repositories=repositories,
-        kept=KeptArchives(
-            state / "repositories" / "archives",
-            settings.general.cache_dir,
-            signed=bool(settings.general.repository_keys),
-        ),
-        downloads=downloads,
-        check=registry.check,
-        load=registry.load,
-        run=run,
-        now=reactor.seconds,
-        cache_plugin=lambda: current.value.general.cache_plugin,
-    )
-    inspection = FirmwareInspection(
-        plugins_dir=state / "plugins",
-        downloads=downloads,
-        run=run,
-        scratch=state / "link-check",
-        root_of=registry.firmware_root,
-    )
-    return _Archives(
-        plugins=archives,
-        firmware=firmware,
-        inspection=inspection,
-        repositories=repositories,
-        sources=sources,
-        downloads=downloads,
-        web=web,
-        run=run,
-    )
-
-
-def _host_packages(current: CurrentSettings, reactor: Any, state: Path, archives: _Archives, address: str) -> Packaging:
-    given, general = current.value.packages, current.value.general
-    return packaging(
-        settings=given,
-        directory=state / (given.path or "packages"),
-        channels=archives.repositories,
-        channel_urls=lambda: {each.name: each.url for each in archives.sources() if each.url},
-        downloads=archives.downloads,
-        web=archives.web,
-        run=archives.run,
-        now=reactor.seconds,
-        pins=lambda: current.value.general.plugin_pins,
-        keys=general.repository_keys,
-        plugins_dir=state / "plugins",
-        cache_dir=general.cache_dir,
-        address=address,
-        extensions=current.value.extensions,
-    )
-
-
-def _reaching(settings: Settings, reactor: Any) -> Reaching:
-    way, sip, asterisk = settings.general.sync, settings.sip_sync, settings.asterisk_ami
-    ami = None
-    if way == "asterisk_ami":
-        user = AmiUser(asterisk.username, asterisk.password, challenge=asterisk.login == "md5")
-        place = AmiPlace(host=asterisk.host, port=asterisk.port, user=user, tls=asterisk.tls)
-        ami = AmiNotifier(Ami(reactor, place), asterisk.channel)
-    credentials = Credentials(sip.username, sip.password or "") if sip.username else None
-    return Reaching(
-        sip=SipSending(reactor, verify=sip.verify_certificates) if way == "sip" else None,
-        route=SipRoute(transport=sip.transport, port=sip.effective_port, proxy=sip.proxy, credentials=credentials),
-        ami=ami,
-        http=HttpActions(reactor),
-    )
-
-
-def _auth_service(auth: AuthSettings, reactor: Any) -> AuthService | None:
-    if auth.url is None:
-        return None
-    return auth_service(reactor, auth.url, timeout=auth.timeout, ca_file=auth.ca_file)
-
-
 def _watch(settings: Settings, directory: Path, plugins: Plugins, threads: ThreadRunner, reactor: Any) -> SourceWatch:
     if settings.general.development:
         return SourceWatch(directory, signature_of, plugins, threads, reactor)
@@ -302,9 +140,9 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
     :param reactor: for time, threads, processes and connections to repositories.
     """
     state = settings.general.state_dir.absolute()
-    metrics, late, current = Metrics(), _Late(), CurrentSettings(settings)
+    metrics, late, current = Metrics(), LateParameters(), CurrentSettings(settings)
     threads = ThreadRunner(reactor, reactor.getThreadPool())
-    questions, knowledge, reaching = PluginQuestions(), Knowledge.shipped(), _reaching(settings, reactor)
+    questions, knowledge, reaching = PluginQuestions(), Knowledge.shipped(), reaching_of(settings, reactor)
     legacy = LegacyProcesses(
         reactor,
         state / "legacy-processes",
@@ -333,8 +171,8 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
     registry.listen(eyes.forget)
     host = settings.general.advertised_ip or own_address()
     http_port = endpoint_port(settings.http.listen, 8667)
-    archives = _archives(current, reactor, registry, late, state)
-    host_packages = _host_packages(current, reactor, state, archives, host)
+    archives = archives_of(current, reactor, registry, late, state)
+    host_packages = host_packages_of(current, reactor, state, archives, host)
     house = House(
         stores(database),
         Surroundings(
@@ -356,7 +194,7 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
             firmware_root=registry.firmware_root,
             open_database=partial(open_database, settings.database_url),
             keys_in_urls=settings.general.provisioning_key_in_urls,
-            auth_service=_auth_service(settings.rest_api.auth, reactor),
+            auth_service=auth_service_of(settings.rest_api.auth, reactor),
             auth_seconds=settings.rest_api.auth.cache_seconds,
             master_tenant=settings.rest_api.auth.master_tenant,
             foreign=eyes,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
@@ -21,7 +20,7 @@ from provisiond.current_settings import unwritable_directory, with_backlog
 from provisiond.descriptors import room_for
 from provisiond.ending import end
 from provisiond.errors import SettingsProblem, StartProblem
-from provisiond.front_composition import feeding_of
+from provisiond.front_composition import fronts_of
 from provisiond.given_sockets import GivenSockets, first_environment
 from provisiond.listening import ListeningPorts, with_given_sockets
 from provisiond.logs import Levels, start_logging
@@ -29,9 +28,8 @@ from provisiond.phones.accepting import accept_plainly
 from provisiond.phones.service import PhoneService
 from provisiond.phones.sharing.front import tftp_service
 from provisiond.phones.sharing.front_process import FrontProcess
-from provisiond.phones.sharing.fronts import Fronts, OneFront, first_message, front_command, tell_levels
+from provisiond.phones.sharing.fronts import Fronts, first_message, tell_levels
 from provisiond.phones.sharing.owner import Figures, OwnerEnd
-from provisiond.phones.sharing.stamps import SharedStamp
 from provisiond.phones.tftp import TftpFiles
 from provisiond.pnp.service import PnpService
 from provisiond.process import Process
@@ -40,6 +38,7 @@ from provisiond.rest.site import ApiSite
 from provisiond.restarting import take_up
 from provisiond.settings import Settings, load_settings
 from provisiond.short_turns import shorten
+from provisiond.state_lock import StateLock
 from provisiond.store.database import open_database
 from provisiond.supervision import Supervisor
 from provisiond.tftp.service import TftpService
@@ -70,7 +69,7 @@ class Daemon:
         self._fronts: Fronts | None = None
         self._connections = settings.http.max_connections
         self._is_key: Callable[[str], bool] = lambda text: False
-        self._lock: Any = None
+        self._lock = StateLock(settings.general.state_dir)
         self._database: Any = None
         self._watching: Watching | None = None
         self._figures: dict[OwnerEnd, Figures] = {}
@@ -90,7 +89,7 @@ class Daemon:
         directory = unwritable_directory(settings)
         if directory is not None:
             raise StartProblem(f"the directory {directory} cannot be written; change its owner or the settings")
-        self._take_lock()
+        self._lock.take()
         self._reactor.suggestThreadPoolSize(16)
         self._database = open_database(settings.database_url, self._reactor.callFromThread)
         take_up(settings.general.state_dir, self._database)
@@ -148,7 +147,15 @@ class Daemon:
         self._tftp.start()
         self._start_pnp(parts)
         if settings.general.processes > 1:
-            self._fronts = self._made_fronts(parts, self._tftp)
+            self._fronts = fronts_of(
+                parts,
+                self._reactor,
+                http=self._http,
+                tftp=self._tftp,
+                begin=self._begin,
+                is_key=self._is_key,
+                figures=self._figures,
+            )
             self._fronts.start()
         await self._listen_for_extensions(parts)
         rest, http = (getattr(host, "port", host) for host in (rest_port.getHost(), self._http.getHost()))
@@ -179,34 +186,6 @@ class Daemon:
             self._apis.append(site)
             await self._ports.listen("extensions", settings.extensions.listen, site, parts.threads)
 
-    def _made_fronts(self, parts: Parts, tftp: TftpService) -> Fronts:
-        settings, stamp = self._settings, SharedStamp()
-        parts.house.generation.listen(stamp.write)
-        feeding = feeding_of(parts, self._reactor)
-        port = self._http
-        shares_http = settings.http.listen.partition(":")[0] in ("tcp", "tcp6")
-        http = (port.fileno(), int(port.addressFamily)) if shares_http else None
-        fronts = []
-        for number in range(2, settings.general.processes + 1):
-            begin = partial(self._begin, number)
-            end = partial(
-                OwnerEnd,
-                parts.pipeline,
-                parts.journal,
-                parts.metrics,
-                parts.house.stamp,
-                begin,
-                feeding=feeding,
-                is_key=self._is_key,
-                figures=self._figures,
-            )
-            sockets, command = tftp.more_sockets(), front_command(settings)
-            fronts.append(OneFront(self._reactor, command, end, stamp, http, sockets, tftp))
-        return Fronts(fronts, stamp)
-
-    def _begin(self, number: int) -> dict[str, Any]:
-        return first_message(self._settings, self._levels or self._settings.log, number)
-
     @property
     def certificates(self) -> list[ServerCertificate]:
         """Those of the ports that listen."""
@@ -232,15 +211,8 @@ class Daemon:
         if self._watching is not None:
             self._watching.note_settings(sentences)
 
-    def _take_lock(self) -> None:
-        path = self._settings.general.state_dir / "lock"
-        try:
-            self._lock = path.open("a")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StartProblem(f"another provisiond uses {self._settings.general.state_dir}") from None
-        except OSError as error:
-            raise StartProblem(f"{path} cannot be locked: {error.strerror}") from None
+    def _begin(self, number: int) -> dict[str, Any]:
+        return first_message(self._settings, self._levels or self._settings.log, number)
 
     async def stop(self) -> None:
         """Stop accepting, let transfers finish for a few seconds, write what is pending, close."""
@@ -262,8 +234,7 @@ class Daemon:
             await self._parts.stop()
         if self._database is not None:
             self._database.close()
-        if self._lock is not None:
-            self._lock.close()
+        self._lock.release()
         log.info("stopped")
 
 

@@ -1,16 +1,20 @@
-"""What fronts are told, taken from the server's objects."""
+"""Fronts, put together from the server's objects, and what they are told."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 from provisiond.composition import Parts
 from provisiond.current_settings import networks
 from provisiond.phones.sharing.feeding import Feeding
+from provisiond.phones.sharing.fronts import Fronts, OneFront, front_command
 from provisiond.phones.sharing.known import told_plugin
+from provisiond.phones.sharing.owner import Figures, OwnerEnd
+from provisiond.phones.sharing.stamps import SharedStamp
 from provisiond.provisioning.ports import Clock
+from provisiond.tftp.service import TftpService
 
 
 def state_of(parts: Parts) -> dict[str, Any]:
@@ -53,3 +57,42 @@ def feeding_of(parts: Parts, clock: Clock) -> Feeding:
     )
     house.parameters.listen(lambda name, tenant, value: feeding.state_changed())
     return feeding
+
+
+def fronts_of(
+    parts: Parts,
+    reactor: Any,
+    *,
+    http: Any,
+    tftp: TftpService,
+    begin: Callable[[int], dict[str, Any]],
+    is_key: Callable[[str], bool],
+    figures: dict[OwnerEnd, Figures],
+) -> Fronts:
+    """Return the processes that serve phones beside this one, not started.
+
+    :param http: the port that phones speak HTTP to; shared with them unless it speaks TLS.
+    :param begin: what the process of a number is told first.
+    :param figures: takes what goes on in each of them.
+    """
+    settings, stamp = parts.settings, SharedStamp()
+    parts.house.generation.listen(stamp.write)
+    feeding = feeding_of(parts, reactor)
+    given = None
+    if settings.http.listen.partition(":")[0] in ("tcp", "tcp6"):
+        given = (http.fileno(), int(http.addressFamily))
+    fronts = []
+    for number in range(2, settings.general.processes + 1):
+        end = partial(
+            OwnerEnd,
+            parts.pipeline,
+            parts.journal,
+            parts.metrics,
+            parts.house.stamp,
+            partial(begin, number),
+            feeding=feeding,
+            is_key=is_key,
+            figures=figures,
+        )
+        fronts.append(OneFront(reactor, front_command(settings), end, stamp, given, tftp.more_sockets(), tftp))
+    return Fronts(fronts, stamp)

@@ -30,10 +30,12 @@ from provisiond.packages.web import WebClient
 from provisiond.provisioning.events import Events
 from provisiond.provisioning.extension_operations import ExtensionOperations
 from provisiond.provisioning.extensions import ExtensionRules, Extensions
-from provisiond.provisioning.host_packages import HostPackages, PackageRules, node_name
+from provisiond.provisioning.host_packages import HostPackages
 from provisiond.provisioning.host_side import HostSide
 from provisiond.provisioning.market import Market
 from provisiond.provisioning.operations import Operations
+from provisiond.provisioning.package_inventory import PackageInventory
+from provisiond.provisioning.package_values import PackageRules, node_name
 from provisiond.provisioning.plugins import Plugins
 from provisiond.provisioning.ports import Clock, Threads
 from provisiond.provisioning.tenants import Tenants
@@ -88,14 +90,22 @@ class Packaging:
             threads=threads,
             stop=commands.stop,
         )
+        inventory = PackageInventory(
+            catalog=self.catalog,
+            plugins=plugins,
+            extensions=extensions,
+            python_index=self.python_index,
+            threads=threads,
+            rules=self.rules,
+        )
         packages = HostPackages(
             catalog=self.catalog,
             archives=self.archives,
+            inventory=inventory,
             plugins=plugins,
             operations=operations,
             extensions=extensions,
             read_extension=identity_of,
-            python_index=self.python_index,
             threads=threads,
             rules=self.rules,
         )

@@ -14,7 +14,7 @@ from tests.support.provisioning import Gate, run
 
 from provisiond import __version__
 from provisiond.packages.network_problems import NetworkProblem
-from provisiond.provisioning.host_packages import node_name
+from provisiond.provisioning.package_values import node_name
 
 REPO1, REPO2 = "http://192.168.1.30/fritz/repo1", "http://192.168.1.30/fritz/repo2"
 NIGHTLY = "http://repo.domogik.org/repository/nightly"

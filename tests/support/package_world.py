@@ -23,7 +23,7 @@ from provisiond.packages.plugins import PluginPackages
 from provisiond.packages.repositories import Repositories, Repository
 from provisiond.packages.web import Answer
 from provisiond.plugins.manifest import check_api, read_manifest
-from provisiond.provisioning.host_packages import node_name
+from provisiond.provisioning.package_values import node_name
 from provisiond.rest.application import extension_resources
 from provisiond.rest.front import Front
 from provisiond.rest.gate import TokenGate

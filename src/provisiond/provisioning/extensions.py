@@ -16,7 +16,7 @@ from provisiond.extensions.problems import Disabled, ExtensionProblem, NotInstal
 from provisiond.extensions.registry import InstalledExtension, Registry
 from provisiond.extensions.sources import UPLOAD, Source, SourceRules
 from provisiond.provisioning.extension_operations import ExtensionOperation, ExtensionOperations
-from provisiond.provisioning.host_packages import Begun, PreparePackage
+from provisiond.provisioning.package_values import Begun, PreparePackage
 from provisiond.provisioning.ports import Threads
 from provisiond.provisioning.serial import Serial
 

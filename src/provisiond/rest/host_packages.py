@@ -13,7 +13,8 @@ from provisiond.errors import InvalidInput, NotFound, ProvisiondError, Unauthori
 from provisiond.logs import redacted
 from provisiond.packages.catalog.entries import EXTENSION, FORMER_TYPES, TYPES, is_package_id, is_package_version
 from provisiond.packages.catalog.identity import PackageFile
-from provisiond.provisioning.host_packages import Begun, HostPackages
+from provisiond.provisioning.host_packages import HostPackages
+from provisiond.provisioning.package_values import Begun
 from provisiond.rest.answers import Answer, encoded
 from provisiond.rest.bodies import UploadBody
 from provisiond.rest.problems import HttpProblem, answer_for, sentence_of
@@ -132,19 +133,19 @@ class HostPackageResources:
     async def available(self, call: Call) -> Answer:
         """Return what the cache holds."""
         kind = self._checked(call)
-        return success("package", [entry.shown() for entry in self._packages.available(kind)])
+        return success("package", [entry.shown() for entry in self._packages.inventory.available(kind)])
 
     @route("GET", "/package/installed/<host>/<type>", READ, "List the installed packages and their updates", **_READING)
     async def installed(self, call: Call) -> Answer:
         """Return what is installed."""
         kind = self._checked(call)
-        return success("package", self._packages.installed(kind))
+        return success("package", self._packages.inventory.installed(kind))
 
     @route("GET", "/package/dependency/<host>/<type>/<id>/<version>", READ, "Check what a package needs", **_READING)
     async def dependency(self, call: Call) -> Answer:
         """Return a row for each dependency."""
         kind = self._checked(call)
-        found = await self._packages.dependencies(kind, call.arguments["id"], call.arguments["version"])
+        found = await self._packages.inventory.dependencies(kind, call.arguments["id"], call.arguments["version"])
         return success("dependency", [finding.shown() for finding in found])
 
     @route("GET", "/package/install/<host>/<type>/<id>/<version>", INSTALL, "Install or update a package", **_WAITING)
@@ -179,7 +180,7 @@ class HostPackageResources:
     async def uninstall(self, call: Call) -> Answer:
         """Remove a package, named by id or full name."""
         kind, name = self._checked(call), call.arguments["id"]
-        package_id = self._packages.package_id_of(kind, name)
+        package_id = self._packages.inventory.package_id_of(kind, name)
         namespace, _, extension = package_id.partition("-")
         log.info("{who} uninstalls {kind}-{id}", who=call.principal.name, kind=kind, id=package_id)
         self._check_extension(call, kind, f"plugind.plugins.{acl_word(namespace)}.{acl_word(extension)}.delete")
@@ -192,13 +193,13 @@ class HostPackageResources:
         """Return a PNG file."""
         kind = self._checked(call, host=False)
         named = call.arguments["id"], call.arguments["version"]
-        return _png(await self._packages.available_icon(kind, *named))
+        return _png(await self._packages.inventory.available_icon(kind, *named))
 
     @route("GET", "/package/icon/installed/<type>/<id>", READ, "Icon of an installed package", **_READING)
     async def installed_icon(self, call: Call) -> Answer:
         """Return a PNG file."""
         kind = self._checked(call, host=False)
-        return _png(await self._packages.installed_icon(kind, call.arguments["id"]))
+        return _png(await self._packages.inventory.installed_icon(kind, call.arguments["id"]))
 
     @route("GET", "/package/download/<type>/<id>/<version>", READ, "Archive of a package in the cache", **_READING)
     async def download(self, call: Call) -> Answer:
