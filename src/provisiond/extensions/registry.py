@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from attrs import asdict, evolve, field, frozen
 from provisiond.extensions.metadata import Metadata, check_metadata
 from provisiond.extensions.problems import ExtensionProblem
 from provisiond.model.package_metadata import Dependency
+from provisiond.whole_files import write_json
 
 GOOD: Final = "installed"
 BROKEN: Final = "broken"
@@ -210,14 +210,8 @@ def _record(path: Path) -> InstalledExtension:
 
 
 def _write(path: Path, document: Mapping[str, Any]) -> None:
-    partial = path.with_name(f".{path.name}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="utf-8") as stream:
-            json.dump(document, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
+        write_json(path, document)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise ExtensionProblem(f"the record of the extension cannot be written: {error.strerror}") from error

@@ -18,16 +18,14 @@ from typing import Any, Final, Protocol
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, DeferredLock, gatherResults
-from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from provisiond.errors import PluginProblem, ProvisiondError, Unavailable
 from provisiond.legacy.wire import ANSWER, NUMBER, READY, Environment, Instruction
+from provisiond.plugins.child_process import DESCRIPTORS, PluginProcess, Reactor, kept_environment
 from provisiond.plugins.hosting import PluginPlace
-from provisiond.plugins.messages import Frames, framed, parsed_answer
-from provisiond.plugins.pool import KEPT_VARIABLES, MAX_OUTPUT, Reactor
-from provisiond.plugins.worker import ANSWERS
+from provisiond.plugins.messages import parsed_answer
 
 log = Logger()
 BATCH_SECONDS: Final = 10.0
@@ -55,18 +53,16 @@ class _Call:
     attempts: int = 0
 
 
-class _Process(ProcessProtocol):
+class _Process(PluginProcess):
     """One child process, with the calls that it has not answered yet."""
 
     def __init__(self, owner: LegacyProcesses, slot: int) -> None:
+        super().__init__()
         self._owner = owner
         self.slot = slot
-        self._frames = Frames()
-        self._output = 0
         self._number = 0
         self.calls: dict[int, _Call] = {}
         self.guilty: _Call | None = None
-        self.reason: str | None = None
         self._is_ready = False
 
     def take(self, call: _Call) -> None:
@@ -86,38 +82,21 @@ class _Process(ProcessProtocol):
             call.timer.reset(call.seconds)
 
     def _write(self, message: tuple[Any, ...]) -> None:
-        if self.transport is not None:
-            self.transport.writeToChild(0, framed(pickle.dumps(message)))
+        self.send(pickle.dumps(message))
 
     def _too_long(self, call: _Call) -> None:
         self.guilty = call
-        self.kill(f"it took longer than {call.seconds:g} seconds and was ended")
+        self.kill_slow(call.seconds)
 
-    def kill(self, reason: str) -> None:
-        """End the process; the guilty call fails for this reason."""
-        self.reason = self.reason or reason
-        if self.transport is not None and self.transport.pid is not None:
-            self.transport.signalProcess("KILL")
-
-    def childDataReceived(self, childFD: int, data: bytes) -> None:  # noqa: N802, N803
-        """Take answers and questions, and log a little of what plugins print."""
-        if childFD != ANSWERS:
-            room = MAX_OUTPUT - self._output
-            self._output += len(data)
-            if room > 0:
-                log.info("a plugin printed: {text}", text=data[:room].decode("utf-8", "replace").rstrip())
-            return
-        try:
-            for payload in self._frames.feed(data):
-                kind, number = NUMBER.unpack_from(payload)
-                if kind == READY:
-                    self._ready()
-                elif kind == ANSWER:
-                    self._answered(number, payload[NUMBER.size :])
-                else:
-                    self._asked(number, payload[NUMBER.size :])
-        except ValueError:
-            self.kill("it answered with more than the server takes")
+    def answered(self, payload: bytes) -> None:
+        """Take an answer or a question."""
+        kind, number = NUMBER.unpack_from(payload)
+        if kind == READY:
+            self._ready()
+        elif kind == ANSWER:
+            self._answered(number, payload[NUMBER.size :])
+        else:
+            self._asked(number, payload[NUMBER.size :])
 
     def _answered(self, number: int, payload: bytes) -> None:
         call = self.calls.pop(number, None)
@@ -125,7 +104,7 @@ class _Process(ProcessProtocol):
             self.kill("it answered without being asked")
             return
         call.timer.cancel()
-        self._output = 0
+        self.let_print()
         call.result.callback(payload)
 
     def _asked(self, number: int, payload: bytes) -> None:
@@ -144,8 +123,6 @@ class _Process(ProcessProtocol):
 
     def processEnded(self, reason: Failure) -> None:  # noqa: N802
         """Give back what was not answered."""
-        value: Any = reason.value
-        how = f"signal {value.signal}" if value.signal else f"status {value.exitCode}"
         calls = list(self.calls.values())
         self.calls.clear()
         for call in calls:
@@ -153,7 +130,7 @@ class _Process(ProcessProtocol):
                 call.timer.cancel()
         if self.guilty is None and len(calls) == 1:
             self.guilty = calls[0]
-        self._owner.ended(self, calls, self.reason or f"its process ended with {how}")
+        self._owner.ended(self, calls, self.end_of(reason))
 
 
 class LegacyProcesses:
@@ -320,13 +297,12 @@ class LegacyProcesses:
         self._spawned += 1
         directory = self._scratch / f"{os.getpid()}-{self._spawned}-{time.time_ns():x}"
         directory.mkdir(parents=True)
-        environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
         self.reactor.spawnProcess(
             process,
             sys.executable,
             [sys.executable, "-B", "-m", "provisiond.legacy.worker", str(directory)],
-            env={**environment, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"},
-            childFDs={0: "w", 1: "r", 2: "r", ANSWERS: "r"},
+            env={**kept_environment(), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"},
+            childFDs=DESCRIPTORS,
         )
         return process
 

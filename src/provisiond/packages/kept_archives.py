@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from attrs import frozen
 from provisiond.errors import PackageProblem
 from provisiond.packages.index_file import IndexEntry, parse_index
 from provisiond.packages.problems import InstallationProblem, disk_sentence
+from provisiond.whole_files import write_json
 
 _SUFFIX = ".json"
 
@@ -72,17 +71,10 @@ class KeptArchives:
             "entry": dict(entry.document),
         }
         path = self._directory / f"{entry.filename}{_SUFFIX}"
-        partial = path.with_name(f".{path.name}.tmp")
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
-            with partial.open("w", encoding="utf-8") as stream:
-                json.dump(document, stream)
-                stream.flush()
-                os.fsync(stream.fileno())
-            partial.replace(path)
+            write_json(path, document)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                partial.unlink()
             raise InstallationProblem(f"{entry.filename} cannot be noted: {disk_sentence(error)}") from error
         self._kept[entry.filename] = KeptArchive(entry, self._signed)
 

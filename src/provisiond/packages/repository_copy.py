@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from provisiond.packages.index_file import Index, parse_index
 from provisiond.packages.problems import RepositoryProblem, disk_sentence
 from provisiond.packages.signatures import check_signature
+from provisiond.whole_files import write_whole
 
 _SUFFIX = ".index"
 
@@ -106,15 +106,7 @@ class IndexCopy:
         return self._path.with_name(f".{self._path.name}.tmp")
 
     def _write(self, data: bytes, note: IndexNote) -> None:
-        partial = self._partial()
-        try:
-            with partial.open("wb") as stream:
-                stream.write(json.dumps(asdict(note), sort_keys=True).encode() + b"\n" + data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            partial.replace(self._path)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_whole(self._path, json.dumps(asdict(note), sort_keys=True).encode() + b"\n" + data)
 
 
 def _check(data: bytes, note: IndexNote, keys: Sequence[Ed25519PublicKey]) -> None:

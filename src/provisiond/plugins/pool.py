@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import sys
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any
 
 from attrs import define
 from twisted.internet.defer import Deferred
-from twisted.internet.protocol import ProcessProtocol
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from provisiond.errors import PluginProblem, Unavailable
+from provisiond.plugins.child_process import DESCRIPTORS, PluginProcess, Reactor, kept_environment
 from provisiond.plugins.hosting import PluginPlace
-from provisiond.plugins.messages import Frames, framed
-from provisiond.plugins.worker import ANSWERS
-
-log = Logger()
-MAX_OUTPUT: Final = 4_096
-KEPT_VARIABLES: Final = ("PATH", "LANG", "LC_ALL", "TZ", "TZDIR", "PYTHONPATH", "HOME")
-
-
-class Reactor(Protocol):
-    """The parts of the reactor that the pool uses."""
-
-    def callLater(self, delay: float, callable: Callable[..., Any], *args: object, **kw: object) -> Any: ...  # noqa: N802
-    def spawnProcess(self, *args: Any, **kwargs: Any) -> Any: ...  # noqa: N802
 
 
 @define(eq=False)
@@ -41,56 +26,30 @@ class _Job:
     result: Deferred[bytes]
 
 
-class _Worker(ProcessProtocol):
+class _Worker(PluginProcess):
     """One worker process; does one job at a time."""
 
     def __init__(self, ended: Callable[[_Worker], None], free: Callable[[_Worker], None]) -> None:
+        super().__init__()
         self._ended = ended
         self._free = free
-        self._frames = Frames()
-        self._output = 0
         self._timer: Any = None
-        self._reason: str | None = None
         self.job: _Job | None = None
 
     def take(self, job: _Job, reactor: Reactor) -> None:
         """Begin a job."""
         self.job = job
-        self._timer = reactor.callLater(job.seconds, self._too_long)
-        assert self.transport is not None
-        self.transport.writeToChild(0, framed(job.payload))
+        self._timer = reactor.callLater(job.seconds, self.kill_slow, job.seconds)
+        self.send(job.payload)
 
-    def _too_long(self) -> None:
-        seconds = self.job.seconds if self.job is not None else 0
-        self.kill(f"it took longer than {seconds:g} seconds and was ended")
-
-    def kill(self, reason: str) -> None:
-        """End the process; its job fails for this reason."""
-        self._reason = reason
-        if self.transport is not None and self.transport.pid is not None:
-            self.transport.signalProcess("KILL")
-
-    def childDataReceived(self, childFD: int, data: bytes) -> None:  # noqa: N802, N803
-        """Take answers, and log a little of what plugins print."""
-        if childFD != ANSWERS:
-            room = MAX_OUTPUT - self._output
-            self._output += len(data)
-            if room > 0:
-                log.info("a plugin printed: {text}", text=data[:room].decode("utf-8", "replace").rstrip())
-            return
-        try:
-            for payload in self._frames.feed(data):
-                self._answered(payload)
-        except ValueError:
-            self.kill("it answered with more than the server takes")
-
-    def _answered(self, payload: bytes) -> None:
+    def answered(self, payload: bytes) -> None:
+        """Take the answer to the job."""
         job, self.job = self.job, None
         if job is None:
             self.kill("it answered without being asked")
             return
         self._timer.cancel()
-        self._output = 0
+        self.let_print()
         self._free(self)
         job.result.callback(payload)
 
@@ -102,10 +61,7 @@ class _Worker(ProcessProtocol):
             return
         if self._timer.active():
             self._timer.cancel()
-        value: Any = reason.value
-        how = f"signal {value.signal}" if value.signal else f"status {value.exitCode}"
-        sentence = self._reason or f"its process ended with {how}"
-        job.result.errback(PluginProblem(sentence))
+        job.result.errback(PluginProblem(self.end_of(reason)))
 
 
 class WorkerPool:
@@ -158,13 +114,12 @@ class WorkerPool:
 
     def _spawned(self) -> _Worker:
         worker = _Worker(self._worker_ended, self._worker_free)
-        environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
         self._reactor.spawnProcess(
             worker,
             sys.executable,
             [sys.executable, "-B", "-m", "provisiond.plugins.worker"],
-            env={**environment, "PYTHONUNBUFFERED": "1"},
-            childFDs={0: "w", 1: "r", 2: "r", ANSWERS: "r"},
+            env={**kept_environment(), "PYTHONUNBUFFERED": "1"},
+            childFDs=DESCRIPTORS,
         )
         self._all.add(worker)
         return worker

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import string
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 from twisted.logger import Logger
@@ -15,6 +13,7 @@ from provisiond.errors import StartProblem
 from provisiond.provisioning.configs import Configs
 from provisiond.provisioning.ports import StoredConfigs, Threads
 from provisiond.provisioning.tokens import Tokens
+from provisiond.whole_files import write_whole
 
 log = Logger()
 ADMIN_TOKEN_FILE = "admin-token"  # noqa: S105  (the name of a file)
@@ -124,13 +123,4 @@ def _random(length: int) -> str:
 
 
 def _write_secret(path: Path, text: str) -> None:
-    with NamedTemporaryFile("w", dir=path.parent, prefix=".admin-token-", delete=False) as stream:
-        try:
-            os.fchmod(stream.fileno(), 0o600)
-            stream.write(f"{text}\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-            os.replace(stream.name, path)
-        except BaseException:
-            Path(stream.name).unlink(missing_ok=True)
-            raise
+    write_whole(path, f"{text}\n".encode(), 0o600)

@@ -34,6 +34,12 @@ PAGE_HEADERS: Final[Mapping[str, str]] = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
+_PAGE: Final = "Page that shows the API and tries it out: browser.html and its parts"
+_PAGE_ANSWERS: Final[Mapping[str, Any]] = {
+    "media_type": None,
+    "statuses": {404: "No such page."},
+    "answers": ("text/html", "text/css", "text/javascript"),
+}
 _FASTEST: Final[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
@@ -73,25 +79,8 @@ class DescriptionResources:
         """Return the OpenAPI document."""
         return await self._described(JSON_TYPE)
 
-    @route(
-        "GET",
-        "/api/<file>",
-        None,
-        "Page that shows the API and tries it out: browser.html and its parts",
-        media_type=None,
-        statuses={404: "No such page."},
-        answers=("text/html", "text/css", "text/javascript"),
-    )
-    @route(
-        "GET",
-        "/api/<file>",
-        None,
-        "Page that shows the API and tries it out: browser.html and its parts",
-        media_type=None,
-        statuses={404: "No such page."},
-        answers=("text/html", "text/css", "text/javascript"),
-        prefixed=False,
-    )
+    @route("GET", "/api/<file>", None, _PAGE, **_PAGE_ANSWERS)
+    @route("GET", "/api/<file>", None, _PAGE, prefixed=False, **_PAGE_ANSWERS)
     async def page(self, call: Call) -> Answer:
         """Return a part of the page."""
         name = call.arguments["file"]

@@ -108,17 +108,23 @@ def test_a_config_that_changes_and_a_wish_undo_too(old_world):
     assert old_world.host.rendered == [device.id] * 3
 
 
+def noted_revisions(world):
+    """Return a list that gets the revision of the plugin that is asked, each time."""
+    revisions = []
+    deconfigure = world.host.deconfigure
+
+    async def noting(plugin_id, device):
+        revisions.append(world.host.plugins[plugin_id].revision)
+        await deconfigure(plugin_id, device)
+
+    world.host.deconfigure = noting
+    return revisions
+
+
 def test_reloading_undoes_before_and_makes_everything_again_after(old_world):
     device = old_world.device()
     old_world.settle()
-    revisions = []
-    deconfigure = old_world.host.deconfigure
-
-    async def noting(plugin_id, device):
-        revisions.append(old_world.host.plugins[plugin_id].revision)
-        await deconfigure(plugin_id, device)
-
-    old_world.host.deconfigure = noting
+    revisions = noted_revisions(old_world)
     before = old_world.host.plugins[PLUGIN].revision
     old_world.pump(old_world.house.plugins.reload(PLUGIN))
     old_world.settle()
@@ -139,14 +145,7 @@ def test_reloading_what_does_not_load_leaves_devices_unconfigured(old_world):
 def test_an_upgrade_is_undone_by_the_new_one(old_world):
     device = old_world.device()
     old_world.archives.offers[PLUGIN] = FakeOffer()
-    revisions = []
-    deconfigure = old_world.host.deconfigure
-
-    async def noting(plugin_id, device):
-        revisions.append(old_world.host.plugins[plugin_id].revision)
-        await deconfigure(plugin_id, device)
-
-    old_world.host.deconfigure = noting
+    revisions = noted_revisions(old_world)
     before = old_world.host.plugins[PLUGIN].revision
     old_world.pump(old_world.house.plugins.upgrade(PLUGIN))
     old_world.settle()

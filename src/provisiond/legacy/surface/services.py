@@ -6,12 +6,12 @@ import copy
 import json
 import logging
 import os
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from provisiond.legacy.surroundings import HERE
+from provisiond.whole_files import write_json
 
 logger = logging.getLogger("plugin.services")
 
@@ -82,16 +82,7 @@ class JsonConfigPersister:
         """Set a parameter and write the file."""
         self._values[name] = value
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=".config", dir=self._file.parent)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(self._values, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, self._file)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        write_json(self._file, self._values, 0o600)
 
 
 class PersistentConfigurationServiceDecorator:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from provisiond.packages.catalog.entries import CatalogEntry, parse_entry
 from provisiond.packages.catalog.sources_list import PackageSource
 from provisiond.packages.problems import RepositoryProblem, disk_sentence
 from provisiond.packages.urls import public_url
+from provisiond.whole_files import write_json
 
 log = Logger()
 DATA_LIMITS: Final = ArchiveLimits(members=50_000, size=512 * MEBIBYTE)
@@ -116,14 +116,8 @@ class RepositoryCopies:
         return self._directory / f"{repository_key(source)}.json"
 
     def _swap(self, source: PackageSource, document: Mapping[str, Any]) -> None:
-        partial = self._directory / f"{repository_key(source)}.tmp"
-        with partial.open("w", encoding="utf-8") as stream:
-            json.dump(document, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
         # what the repository says holds no password, but its address may
-        partial.chmod(0o600)
-        partial.replace(self._note(source))
+        write_json(self._note(source), document, 0o600)
 
     def _remove_others(self, source: PackageSource, kept: Path) -> None:
         for path in self._directory.glob(f"{repository_key(source)}-*"):

@@ -17,6 +17,7 @@ from typing import Any
 from attrs import field, frozen
 
 from provisiond.packages.archives import remove_tree
+from provisiond.whole_files import write_json
 
 _PLAN = "journal.json"
 
@@ -76,12 +77,7 @@ def _planned(changes: Changes, directory: Path) -> dict[str, Any]:
         "directories": [str(path) for path in changes.directories if not path.is_dir()],
         "files": [_entry(change) for change in changes.files],
     }
-    partial = directory / f".{_PLAN}.tmp"
-    with partial.open("w") as stream:
-        json.dump(plan, stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.rename(directory / _PLAN)
+    write_json(directory / _PLAN, plan)
     _sync([directory])
     return plan
 
