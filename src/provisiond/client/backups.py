@@ -29,14 +29,14 @@ class Backups(Resource[Way]):
     """Everything that the server keeps; only tokens of the master tenant may have it."""
 
     @Streamed
-    def make(self, *, firmware: bool = False) -> Stream[bytes]:
+    def make(self, *, firmware: bool = False, phone_files: bool = False) -> Stream[bytes]:
         """Yield the bytes of a new backup, an archive; it holds every secret of the server.
 
         :param firmware: whether installed firmware goes in.
+        :param phone_files: whether files that phones have sent go in.
         """
-        request = Request(
-            method="GET", path="/backup", query=flags(firmware=firmware), accept="application/gzip", patience=PATIENCE
-        )
+        query = flags(firmware=firmware, phone_files=phone_files)
+        request = Request(method="GET", path="/backup", query=query, accept="application/gzip", patience=PATIENCE)
         return Stream(request=request, decoder=_Bytes)
 
     @Asked

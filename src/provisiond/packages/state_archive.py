@@ -7,6 +7,7 @@ import os
 import stat
 import tarfile
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,7 @@ from provisiond.packages.problems import ArchiveProblem, disk_sentence
 DESCRIPTION: Final = "backup.json"
 TABLES: Final = "tables"
 PLUGINS: Final = "plugins"
+PHONE_FILES: Final = "uploads"
 TOKEN: Final = "admin-token"  # noqa: S105  (the name of a file)
 CACHE_DIRECTORY: Final = "var/cache"
 LIMITS: Final = ArchiveLimits(members=2_000_000, size=1 << 40)
@@ -49,12 +51,14 @@ def write_archive(
     token: Path,
     plugins: Collection[Path],
     left_out: Callable[[Path], Collection[Path]],
+    phone_files: Path | None = None,
 ) -> None:
     """Write a backup. Blocks.
 
     :param tables: directory of the tables' files.
     :param token: file of the administrator's token, which may be missing.
     :param left_out: returns the paths inside a plugin's directory that do not go in.
+    :param phone_files: the directory of what phones have sent, which may be missing; None when it does not go in.
     :raises PackageProblem: when the disk refuses, or something changes meanwhile.
     """
     try:
@@ -68,6 +72,10 @@ def write_archive(
             for plugin in plugins:
                 for path in (plugin, *_tree(plugin, plugin, frozenset(left_out(plugin)))):
                     _add(tar, f"{PLUGINS}/{path.relative_to(plugin.parent).as_posix()}", path)
+            for path in () if phone_files is None else _sent_files(phone_files):
+                # phones go on sending: the oldest of a phone may be gone meanwhile
+                with suppress(FileNotFoundError):
+                    _add(tar, f"{PHONE_FILES}/{path.parent.name}/{path.name}", path)
     except OSError as error:
         raise PackageProblem(f"the backup cannot be written: {disk_sentence(error)}") from error
 
@@ -91,6 +99,13 @@ def _tree(top: Path, directory: Path, left_out: frozenset[Path]) -> Iterator[Pat
             yield from _tree(top, path, left_out)
         elif stat.S_ISREG(mode) or (stat.S_ISLNK(mode) and _stays_inside(top, path)):
             yield path
+
+
+def _sent_files(directory: Path) -> Iterator[Path]:
+    for device in sorted(directory.iterdir()) if directory.is_dir() else ():
+        for path in sorted(device.iterdir()) if _is_directory(device) else ():
+            if _is_file(path) and not path.name.startswith("."):
+                yield path
 
 
 def _stays_inside(top: Path, link: Path) -> bool:
@@ -124,7 +139,7 @@ def unpack_backup(archive: Path, into: Path, cancelled: Callable[[], bool] = lam
     """
     unpack_tar(archive, into, Usage(LIMITS, cancelled), keep_executable=True)
     found = {path.name for path in into.iterdir()}
-    strange = sorted(found - {DESCRIPTION, TABLES, PLUGINS, TOKEN})
+    strange = sorted(found - {DESCRIPTION, TABLES, PLUGINS, TOKEN, PHONE_FILES})
     if strange:
         raise ArchiveProblem(f"the archive is no backup of this server: it holds {shown(strange[0])}")
     (into / PLUGINS).mkdir(exist_ok=True)
@@ -134,10 +149,18 @@ def unpack_backup(archive: Path, into: Path, cancelled: Callable[[], bool] = lam
         raise ArchiveProblem("the backup holds a table that is no file")
     if (into / TOKEN).is_symlink() or (TOKEN in found and not _is_file(into / TOKEN)):
         raise ArchiveProblem("the backup holds an administrator's token that is no file")
+    if PHONE_FILES in found:
+        _check_phone_files(into / PHONE_FILES)
     for path in (into / PLUGINS).iterdir():
         if not is_plugin_id(path.name) or not _is_directory(path) or not _is_file(path / INFO_NAME):
             raise ArchiveProblem(f"the backup holds {shown(path.name)} among the plugins, which is none")
     return _description(into / DESCRIPTION)
+
+
+def _check_phone_files(directory: Path) -> None:
+    devices = list(directory.iterdir()) if _is_directory(directory) else [directory]
+    if not all(_is_directory(device) and all(_is_file(path) for path in device.iterdir()) for device in devices):
+        raise ArchiveProblem("the backup holds something among the files of phones that is no file of a phone")
 
 
 def _is_file(path: Path) -> bool:

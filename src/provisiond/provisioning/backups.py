@@ -19,6 +19,7 @@ from provisiond.model.operation import OperationProgress
 from provisiond.packages.archives import remove_tree
 from provisiond.packages.problems import disk_sentence
 from provisiond.packages.state_archive import (
+    PHONE_FILES,
     PLUGINS,
     TABLES,
     TOKEN,
@@ -53,12 +54,14 @@ class BackupRules:
     """What a server says of its backups.
 
     :param state_dir: holds the plugins, the administrator's token, and while they are made the backups.
+    :param extensions: returns id -> version of the host extensions that are installed.
     :param root_of: plugin id -> the directory that its firmware packages are placed in.
     :param master_tenant: the only master tenant that the settings allow; None for any.
     """
 
     state_dir: Path
     root_of: Callable[[str], Path]
+    extensions: Callable[[], Mapping[str, str]] = dict
     master_tenant: str | None = None
 
 
@@ -93,10 +96,11 @@ class Backups:
         """Have what waits to be written put into the database before a backup is made of it."""
         self._write_pending = write_pending
 
-    async def make(self, *, firmware: bool = False) -> Path:
+    async def make(self, *, firmware: bool = False, phone_files: bool = False) -> Path:
         """Return a new backup, as of one moment; whoever asked removes it.
 
         :param firmware: whether installed firmware goes in.
+        :param phone_files: whether files that phones have sent go in.
         :raises PackageProblem: when the disk refuses.
         :raises StoreProblem: when the database does.
         """
@@ -106,12 +110,15 @@ class Backups:
                 await self._write_pending()
             (work / TABLES).mkdir()
             counts = await self._contents.write(work / TABLES)
-            return await self._threads.run(self._write, work, counts, firmware)
+            more = {"firmware": firmware, "phone_files": phone_files, "rows": dict(counts)}
+            # they are not in it: whoever restores has to know which there were
+            more["extensions"] = dict(self._rules.extensions())
+            return await self._threads.run(self._write, work, more)
         except BaseException:
             await self._threads.run(remove_tree, work)
             raise
 
-    def _write(self, work: Path, counts: Mapping[str, int], firmware: bool) -> Path:
+    def _write(self, work: Path, more: Mapping[str, Any]) -> Path:
         now = self._clock.seconds()
         plugins = installed_plugins(self._rules.state_dir / PLUGINS)
         description = {
@@ -119,8 +126,7 @@ class Backups:
             "schema": newest_revision(),
             "made": datetime.datetime.fromtimestamp(now, datetime.UTC).isoformat(timespec="seconds"),
             "time": int(now),
-            "firmware": firmware,
-            "rows": dict(counts),
+            **more,
             "plugins": {path.name: described(path) for path in plugins},
         }
         archive = work / "backup.tar.gz"
@@ -130,7 +136,8 @@ class Backups:
             work / TABLES,
             self._rules.state_dir / TOKEN,
             plugins,
-            lambda plugin: () if firmware else firmware_files(plugin, self._rules.root_of(plugin.name)),
+            lambda plugin: () if more["firmware"] else firmware_files(plugin, self._rules.root_of(plugin.name)),
+            self._rules.state_dir / PHONE_FILES if more["phone_files"] else None,
         )
         remove_tree(work / TABLES)
         return archive

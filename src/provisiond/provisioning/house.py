@@ -10,6 +10,7 @@ from attrs import frozen
 
 from provisiond.errors import StartProblem
 from provisiond.identification.extract import Identifier
+from provisiond.packages.catalog.entries import EXTENSION
 from provisiond.plugins.problems import Problem
 from provisiond.provisioning.backups import BackupRules, Backups, StoredContents
 from provisiond.provisioning.bulk import Bulk
@@ -164,7 +165,10 @@ class House:
             received=self.received,
             operations=self.operations,
             rules=BackupRules(
-                state_dir=around.state_dir, root_of=around.firmware_root, master_tenant=around.master_tenant
+                extensions=self._installed_extensions,
+                state_dir=around.state_dir,
+                root_of=around.firmware_root,
+                master_tenant=around.master_tenant,
             ),
             threads=threads,
             clock=clock,
@@ -349,6 +353,9 @@ class House:
         firmware = firmware_check(self.directory, host.loaded, self.packages)
         health.add("the firmware of plugins", seldom(clock, FIRMWARE_SECONDS, firmware))
         return health
+
+    def _installed_extensions(self) -> Mapping[str, str]:
+        return self.host_side.packages.inventory.installed_versions(EXTENSION) if self.host_side is not None else {}
 
     def _parameter_changed(self, name: str, tenant: str | None, value: Any) -> None:
         if name == "provisioning_key" and tenant is not None and self._around.keys_in_urls:

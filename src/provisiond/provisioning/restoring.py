@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from provisiond.errors import StartProblem
 from provisiond.packages.archives import remove_tree
 from provisiond.packages.plugin_trees import carry_missing, sync_directory, sync_tree
-from provisiond.packages.state_archive import PLUGINS, TOKEN
+from provisiond.packages.state_archive import PHONE_FILES, PLUGINS, TOKEN
 from provisiond.store.contents import bring
 from provisiond.store.database import Database
 
@@ -29,6 +29,8 @@ DATABASE: Final = "tables.db"
 # What was rendered for phones, and what they fetched, is of the former state.
 RENDERED: Final = "rendered"
 REPLACED: Final = (PLUGINS, TOKEN, RENDERED)
+# What stays as it is unless the backup holds it.
+REPLACED_IF_HELD: Final = (PHONE_FILES,)
 CARRIED: Final = ("cache", "installed", "tftpboot")
 _OLD: Final = "old"
 
@@ -39,7 +41,7 @@ def decide(state: Path, order: dict[str, Any]) -> None:
     :param order: its ``id`` tells it from others.
     """
     prepared = state / PREPARED
-    holds = [name for name in REPLACED if os.path.lexists(prepared / name)]
+    holds = [name for name in (*REPLACED, *REPLACED_IF_HELD) if os.path.lexists(prepared / name)]
     (prepared / ORDER).write_text(json.dumps({"order": order, "holds": holds}))
     sync_tree(prepared)
     prepared.rename(state / DECIDED)
@@ -79,8 +81,9 @@ def finish(state: Path, database: Database) -> dict[str, Any] | None:
         order: dict[str, Any] = document["order"]
         bring(database, decided / DATABASE, order)
         (decided / _OLD).mkdir(exist_ok=True)
-        for name in REPLACED:
-            _replace(state, decided, name, is_held=name in document["holds"])
+        holds = document["holds"]
+        for name in (*REPLACED, *(each for each in REPLACED_IF_HELD if each in holds)):
+            _replace(state, decided, name, is_held=name in holds)
         decided.rename(state / DONE)
         sync_directory(state)
         remove_tree(state / DONE)

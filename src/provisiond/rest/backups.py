@@ -46,14 +46,14 @@ class BackupResources:
         "Make a backup of everything, secrets included (ours)",
         media_type=None,
         answers=(ARCHIVE,),
-        query=("firmware",),
+        query=("firmware", "phone_files"),
         statuses={200: "An archive for POST /restore."},
     )
     async def backup(self, call: Call) -> Answer:
         """Return a backup."""
         check_master(call)
-        firmware = flag(call, "firmware")
-        chunks = None if call.method == "HEAD" else self._pieces(await self._backups.make(firmware=firmware))
+        wanted = {name: flag(call, name) for name in ("firmware", "phone_files")}
+        chunks = None if call.method == "HEAD" else self._pieces(await self._backups.make(**wanted))
         headers = {
             "Cache-Control": "no-store",
             "Content-Disposition": 'attachment; filename="provisiond-backup.tar.gz"',

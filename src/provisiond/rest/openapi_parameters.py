@@ -44,6 +44,7 @@ QUERY: Final[Mapping[str, tuple[str, Schema]]] = {
     "vlan": ("Number of the VLAN of the phones.", TEXT),
     "sip_server": ("IPv4 address of a SIP server, for phones that take it from option 120.", TEXT),
     "firmware": ("Put installed firmware in too.", FLAG),
+    "phone_files": ("Put files that phones have sent in too.", FLAG),
     "offset": ("Where in the file the piece begins, in bytes.", {"type": "integer", "minimum": 0}),
     "wait": ("How many seconds to wait for the end at most.", COUNT),
     "excel": ("Semicolons and a byte order mark, for spreadsheets.", FLAG),

@@ -26,6 +26,14 @@ def test_a_backup_is_written_for_its_owner_alone(admin: Administrator, tmp_path:
     assert admin.told("backup", str(file)).startswith(f"wrote {file}, ")
     assert file.stat().st_mode & 0o777 == 0o600
     assert "tables/fact.jsonl" in members_of(file)
+    told = admin.types("backup", str(file)).stderr
+    assert [line.partition(";")[0] for line in told.splitlines()] == [
+        "not in it: the settings",
+        "not in it: host extensions and what they have set up on the host",
+        "not in it: installed firmware",
+        "not in it: files that phones have sent",
+    ]
+    assert len(admin.types("backup", "--firmware", "--phone-files", str(file)).stderr.splitlines()) == 2
     assert "cannot be written" in admin.refused(1, "backup", str(tmp_path / "none" / "b.tgz"))
     assert [path.name for path in tmp_path.iterdir() if "mine" in path.name] == ["mine.tgz"]
 

@@ -650,6 +650,13 @@ CASES = [
         [WORK],
     ),
     Case("backups.make", lambda c: c.backups.make(firmware=True), "GET /backup?firmware=true", told(b"TGZ"), [b"TGZ"]),
+    Case(
+        "backups.make",
+        lambda c: c.backups.make(phone_files=True),
+        "GET /backup?phone_files=true",
+        told(b"TGZ"),
+        [b"TGZ"],
+    ),
     Case("backups.sent", lambda c: c.backups.sent("u"), "GET /uploads/u", told({"size": 3}), 3),
     Case("backups.forget", lambda c: c.backups.forget("u"), "DELETE /uploads/u", NONE),
     Case("backups.send", lambda c: c.backups.send(io.BytesIO()), "POST /uploads", told({"id": "u"}, 201), "u", {}),

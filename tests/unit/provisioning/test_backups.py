@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 from tests.support.backups import DESCRIPTION, INFO, MASTER, backup_bytes, device_row, members_of, tables
 from tests.support.provisioning import World, run
 
@@ -54,6 +55,47 @@ class TestMaking:
         run(world.house.backups.discard(archive))
         assert [*(world.state_dir / WORK).iterdir()] == []
 
+    def test_files_of_phones_go_in_when_they_are_wanted(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        sent = world.state_dir / "uploads"
+        assert "uploads" not in {
+            name.partition("/")[0] for name in members_of(run(world.house.backups.make(phone_files=True)))
+        }
+        for name in ("d-1/log.txt", "d-1/.half.tmp", "d-2/directory.xml"):
+            (sent / name).parent.mkdir(parents=True, exist_ok=True)
+            (sent / name).write_bytes(name.encode())
+        (sent / "d-2/link").symlink_to("/etc/hostname")
+        held = members_of(run(world.house.backups.make(phone_files=True)))
+        assert {name: content for name, content in held.items() if name.startswith("uploads/")} == {
+            "uploads/d-1/log.txt": b"d-1/log.txt",
+            "uploads/d-2/directory.xml": b"d-2/directory.xml",
+        }
+        assert json.loads(held["backup.json"])["phone_files"] is True
+        assert not any(name.startswith("uploads") for name in members_of(run(world.house.backups.make())))
+
+    def test_a_file_of_a_phone_that_goes_meanwhile_is_no_trouble(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sent = world.state_dir / "uploads/d-1"
+        sent.mkdir(parents=True)
+        for name in ("a", "b"):
+            (sent / name).write_bytes(name.encode())
+        open_file = Path.open
+
+        def going(self: Path, *arguments: Any, **more: Any) -> Any:
+            if self == sent / "a":
+                self.unlink(missing_ok=True)
+            return open_file(self, *arguments, **more)
+
+        monkeypatch.setattr(Path, "open", going)
+        archive = run(world.house.backups.make(phone_files=True))
+        assert [name for name in members_of(archive) if name.startswith("uploads/")] == ["uploads/d-1/b"]
+
+    def test_installed_extensions_are_named(self, world: World) -> None:
+        rules = evolve(world.house.backups._rules, extensions=lambda: {"snmp": "1.2"})
+        world.house.backups._rules = rules
+        description = json.loads(members_of(run(world.house.backups.make()))["backup.json"])
+        assert (description["extensions"], description["phone_files"]) == ({"snmp": "1.2"}, False)
+
     def test_a_database_that_fails_leaves_nothing(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         async def fails(directory: Path) -> dict[str, int]:
             raise StoreProblem("the database refused")
@@ -97,6 +139,9 @@ class TestRestoring:
             (backup_bytes(tables(evil=[{"a": 1}])), "a table 'evil' that is unknown"),
             (backup_bytes(tables(operation=[])), "'operation' that is unknown"),
             (backup_bytes({**tables(), "tables/fact.sql": b""}), "unknown"),
+            (backup_bytes({**tables(), "uploads": b"x"}), "no file of a phone"),
+            (backup_bytes({**tables(), "uploads/loose": b"x"}), "no file of a phone"),
+            (backup_bytes({**tables(), "uploads/d/deep/x": b"x"}), "no file of a phone"),
             (backup_bytes(tables(fact=[{"name": "x", "evil": "y"}])), "row 1 of table fact"),
             (backup_bytes(tables(fact=[{"name": "x", "value": {}}])), "row 1 of table fact"),
             (backup_bytes({**tables(), "tables/fact.jsonl": b"[]\n"}), "no JSON object"),
@@ -244,6 +289,19 @@ class TestFinishing:
         (state / DECIDED / "order.json").write_text(json.dumps(document))
         finish(state, database)
         assert not (state / "admin-token").exists()
+
+    @pytest.mark.parametrize("held", [True, False])
+    def test_files_of_phones_are_replaced_only_by_a_backup_that_has_some(
+        self, tmp_path: Path, database: Database, world: World, held: bool
+    ) -> None:
+        state = world.state_dir
+        (state / "uploads/d-1").mkdir(parents=True)
+        (state / "uploads/d-1/old").write_bytes(b"old")
+        more = {"uploads/d-2/new": b"new"} if held else {}
+        assert restored(world, backup_bytes({**tables(), **PLUGIN_FILES, **more})) is None
+        finish(state, database)
+        found = {str(path.relative_to(state)) for path in (state / "uploads").rglob("*") if path.is_file()}
+        assert found == ({"uploads/d-2/new"} if held else {"uploads/d-1/old"})
 
     def test_one_that_was_not_decided_leaves_the_old_state(self, tmp_path: Path, database: Database) -> None:
         (tmp_path / PREPARED / "plugins").mkdir(parents=True)

@@ -33,6 +33,8 @@ def test_a_backup_is_sent_and_removed(api: Api, world: World) -> None:
     assert [*(world.state_dir / "backups").iterdir()] == []
     assert api.call("HEAD", "/backup").status == 200
     assert api.call("GET", "/backup?firmware=perhaps").status == 400
+    assert api.call("GET", "/backup?phone_files=perhaps").status == 400
+    assert api.call("GET", "/backup?phone_files=true").status == 200
 
 
 def test_a_backup_is_restored(api: Api, world: World) -> None:

@@ -26,12 +26,13 @@ LONGEST: Final = 600.0
 @click.command()
 @click.argument("file", type=FILE)
 @click.option("--firmware", is_flag=True, help="Put installed firmware in too; it can be many gigabytes.")
+@click.option("--phone-files", is_flag=True, help="Put the files that phones have sent in too: logs, directories.")
 @pass_session
-def backup(session: Session, file: Path, firmware: bool) -> None:
+def backup(session: Session, file: Path, firmware: bool, phone_files: bool) -> None:
     """Write a backup of everything that the server keeps to FILE, while it goes on serving.
 
     Devices, configs, parameters, keys, tenants, tokens, plugins with their templates. It holds every password: FILE can
-    be read by you alone.
+    be read by you alone. It ends with what is not in it.
 
     \b
     provisionctl backup provisiond-$(date +%F).tar.gz
@@ -40,7 +41,7 @@ def backup(session: Session, file: Path, firmware: bool) -> None:
     try:
         with _new_file(partial) as target, shown_bytes(session, file.name) as show:
             size = 0
-            for piece in session.client.backups.make(firmware=firmware):
+            for piece in session.client.backups.make(firmware=firmware, phone_files=phone_files):
                 target.write(piece)
                 size += len(piece)
                 show(size, None)
@@ -52,6 +53,17 @@ def backup(session: Session, file: Path, firmware: bool) -> None:
     finally:
         partial.unlink(missing_ok=True)
     click.echo(f"wrote {file}, {size:,} bytes")
+    for sentence in _left_out(firmware=firmware, phone_files=phone_files):
+        click.echo(f"not in it: {sentence}", err=True)
+
+
+def _left_out(*, firmware: bool, phone_files: bool) -> Iterator[str]:
+    yield "the settings; copy /etc/provisiond beside it"
+    yield "host extensions and what they have set up on the host; backup.json in it tells which to install again"
+    if not firmware:
+        yield "installed firmware; --firmware puts it in, provisionctl firmware install-all PLUGIN fetches it again"
+    if not phone_files:
+        yield "files that phones have sent; --phone-files puts them in"
 
 
 def _new_file(path: Path) -> IO[bytes]:
