@@ -10,6 +10,7 @@ from attrs import frozen
 from twisted.logger import Logger
 
 from provisiond.archive_composition import LateParameters, archives_of, host_packages_of
+from provisiond.authservice.service import AuthService
 from provisiond.current_settings import (
     CurrentSettings,
     base_of,
@@ -95,6 +96,7 @@ class Parts:
     current: CurrentSettings
     access: Access
     reaching: Reaching
+    auth_service: AuthService | None
     watch: SourceWatch
 
     def follow(self, settings: Settings) -> None:
@@ -169,6 +171,7 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
     )
     eyes = LegacyRecognition(registry, legacy, lambda plugin: metrics.extractor_failures.labels(plugin).inc())
     registry.listen(eyes.forget)
+    auth = auth_service_of(settings.rest_api.auth, reactor)
     host = settings.general.advertised_ip or own_address()
     http_port = endpoint_port(settings.http.listen, 8667)
     archives = archives_of(current, reactor, registry, late, state)
@@ -194,7 +197,7 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
             firmware_root=registry.firmware_root,
             open_database=partial(open_database, settings.database_url),
             keys_in_urls=settings.general.provisioning_key_in_urls,
-            auth_service=auth_service_of(settings.rest_api.auth, reactor),
+            auth_service=auth,
             auth_seconds=settings.rest_api.auth.cache_seconds,
             master_tenant=settings.rest_api.auth.master_tenant,
             foreign=eyes,
@@ -234,5 +237,6 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
         current=current,
         access=access,
         reaching=reaching,
+        auth_service=auth,
         watch=_watch(settings, state / "plugins", house.plugins, threads, reactor),
     )

@@ -167,6 +167,7 @@ class Watching:
         health.add("the repositories", repository_check(parts.archives.repositories, self._reactor))
         health.add("the list of open files", self._check_descriptors)
         health.add("Asterisk's manager interface", self._check_ami)
+        health.add("the authentication service", self._check_auth_service)
         health.add("the server itself", self._check_server)
 
     async def _check_descriptors(self) -> Sequence[Trouble]:
@@ -178,6 +179,12 @@ class Watching:
     async def _check_ami(self) -> Sequence[Trouble]:
         sentence = await self._parts.reaching.ami_problem()
         return () if sentence is None else [Trouble(code="ami-unreachable", sentence=sentence.partition(";")[0])]
+
+    async def _check_auth_service(self) -> Sequence[Trouble]:
+        # Nobody is asked for this: what the last caller's token met with is told.
+        service = self._parts.auth_service
+        sentence = None if service is None else service.problem
+        return () if sentence is None else [Trouble(code="auth-service-failing", sentence=sentence)]
 
     async def _check_server(self) -> Sequence[Trouble]:
         found = [*self._certificate_troubles(), *self._process_troubles(), *self._bound_troubles()]

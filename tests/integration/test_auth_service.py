@@ -110,8 +110,10 @@ def test_a_service_that_fails_is_503_and_our_own_tokens_still_count(house: Runni
     service.status = 500
     becomes(house, "reader", "/status", 503)
     assert house.rest.get("/status")["rest_api"] == "ok"
+    assert "auth-service-failing" in [each["code"] for each in house.rest.get("/status/problems")["problems"]]
     service.status = None
     becomes(house, "reader", "/status", 200)
+    assert "auth-service-failing" not in [each["code"] for each in house.rest.get("/status/problems")["problems"]]
 
 
 def test_a_service_that_hangs_is_503_in_time_and_holds_nobody_up(house: Running, service: AuthServer) -> None:

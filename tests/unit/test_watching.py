@@ -65,6 +65,7 @@ class Server:
             house=self.world.house,
             metrics=self.metrics,
             reaching=self.reaching,
+            auth_service=None,
             threads=self.world.threads,
             settings=settings,
             archives=SimpleNamespace(repositories=lambda: self.states),
@@ -84,6 +85,15 @@ class Server:
 @pytest.fixture
 def server(tmp_path: Path) -> Server:
     return Server(tmp_path)
+
+
+def test_an_authentication_service_that_fails_is_told_without_asking_it(server: Server) -> None:
+    assert "auth-service-failing" not in server.found()
+    server.parts.auth_service = SimpleNamespace(problem="the authentication service cannot be reached: no answer")
+    assert server.found()["auth-service-failing"] == "the authentication service cannot be reached: no answer"
+    assert server.world.house.health.not_ready() == ("stopped",)
+    server.parts.auth_service.problem = None
+    assert "auth-service-failing" not in server.found()
 
 
 def test_nothing_is_wrong_with_a_server_in_order(server: Server) -> None:

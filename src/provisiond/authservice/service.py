@@ -26,6 +26,8 @@ AT_ONCE: Final = 20
 WAITING: Final = 200
 MAX_ANSWER: Final = 1024 * 1024
 REST_SECONDS: Final = 1.0
+REMEMBERED: Final = 3_600.0
+REFUSALS: Final = (401, 403, 404)
 DOWN: Final = "the authentication service does not answer, try again later"
 _TOKEN: Final = re.compile(r"[!-~]{1,512}")
 _PEM: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
@@ -53,7 +55,14 @@ class AuthService:
         self._timeout = timeout
         self._slots = DeferredSemaphore(AT_ONCE)
         self._rests_until = 0.0
-        self._was_down = False
+        self._failure: tuple[float, str] | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """Why it was of no use when it was last asked, one sentence; None when it was, or was not asked for an hour."""
+        if self._failure is None or not 0 <= self._clock.seconds() - self._failure[0] < REMEMBERED:
+            return None
+        return self._failure[1]
 
     async def check(self, token: str, scope: str | None) -> Vouched:
         """Return whom the service vouches for.
@@ -79,7 +88,7 @@ class AuthService:
         :raises Unavailable: when the service does not answer, or not as it should.
         """
         status, document = await self._asked("/tenants", {}, {"X-Auth-Token": token})
-        if status in (401, 403, 404):
+        if status in REFUSALS:
             return ()
         return self._read(status, document, ServiceTenant.read_all)
 
@@ -87,11 +96,13 @@ class AuthService:
         try:
             if status != 200:
                 raise Unreadable(f"it answered {status}")
-            return read(json.loads(document))
+            found = read(json.loads(document))
         except (Unreadable, ValueError, RecursionError) as problem:
             reason = str(problem) if isinstance(problem, Unreadable) else "its answer is not JSON"
-            log.warn("the authentication service is of no use: {reason}", reason=reason)
+            self._note(f"the authentication service is of no use: {reason}")
             raise Unavailable(DOWN) from None
+        self._answers()
+        return found
 
     async def _asked(self, path: str, params: Mapping[str, str], headers: Mapping[str, str]) -> tuple[int, bytes]:
         if self._clock.seconds() < self._rests_until or len(self._slots.waiting) >= WAITING:
@@ -104,9 +115,8 @@ class AuthService:
             raise self._went_down(error) from None
         finally:
             self._slots.release()
-        if self._was_down:
-            self._was_down = False
-            log.info("the authentication service answers again")
+        if found[0] in REFUSALS:
+            self._answers()
         return found
 
     async def _exchange(self, path: str, params: Mapping[str, str], headers: Mapping[str, str]) -> tuple[int, bytes]:
@@ -127,12 +137,20 @@ class AuthService:
     def _went_down(self, error: Exception) -> Unavailable:
         # While it is down nobody waits for the time-out in vain more than once a second.
         self._rests_until = self._clock.seconds() + REST_SECONDS
-        if not self._was_down:
-            self._was_down = True
-            slow = isinstance(error, TimeoutError | CancelledError)
-            reason = f"no answer within {self._timeout} s" if slow else type(error).__name__
-            log.warn("the authentication service cannot be reached: {reason}", reason=reason)
+        slow = isinstance(error, TimeoutError | CancelledError)
+        reason = f"no answer within {self._timeout:g} s" if slow else type(error).__name__
+        self._note(f"the authentication service cannot be reached: {reason}")
         return Unavailable(DOWN)
+
+    def _note(self, sentence: str) -> None:
+        if self._failure is None or self._failure[1] != sentence:
+            log.warn("{sentence}", sentence=sentence)
+        self._failure = (self._clock.seconds(), sentence)
+
+    def _answers(self) -> None:
+        if self._failure is not None:
+            self._failure = None
+            log.info("the authentication service answers again")
 
 
 def auth_service(reactor: Any, url: str, *, timeout: float, ca_file: Path | None = None) -> AuthService:

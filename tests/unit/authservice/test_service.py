@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
 
-from provisiond.authservice.service import AT_ONCE, MAX_ANSWER, REST_SECONDS, WAITING, AuthService, auth_service
+from provisiond.authservice.service import (
+    AT_ONCE,
+    MAX_ANSWER,
+    REMEMBERED,
+    REST_SECONDS,
+    WAITING,
+    AuthService,
+    auth_service,
+)
 from provisiond.authservice.values import ServiceTenant, UnknownToken
 from provisiond.errors import StartProblem, Unauthorized, Unavailable
 
@@ -192,3 +201,34 @@ def test_wrong_certificates_are_told_at_the_start(tmp_path: Path, content: bytes
         file.write_bytes(content)
     with pytest.raises(StartProblem, match=r"rest_api\.auth\.ca_file"):
         auth_service(Clock(), "https://x", timeout=3, ca_file=file)
+
+
+def test_its_problem_lasts_until_it_answers_or_for_an_hour(world: World) -> None:
+    assert world.service.problem is None
+    world.http.next = lambda: fail(Refused())
+    with pytest.raises(Unavailable):
+        world.run(world.service.check("x", None))
+    assert world.service.problem == "the authentication service cannot be reached: ConnectionRefusedError"
+    world.clock.advance(REST_SECONDS)
+    world.http.answers(500)
+    with pytest.raises(Unavailable):
+        world.run(world.service.check("x", None))
+    assert world.service.problem == "the authentication service is of no use: it answered 500"
+    world.clock.advance(REMEMBERED - 1)
+    assert world.service.problem is not None
+    world.clock.advance(1)
+    assert world.service.problem is None
+
+
+@pytest.mark.parametrize("code", [200, 401, 403, 404])
+def test_any_answer_as_it_should_be_ends_its_problem(world: World, code: int) -> None:
+    world.http.answers(200, b"no JSON")
+    with pytest.raises(Unavailable):
+        world.run(world.service.check("x", None))
+    asked = len(world.http.asked)
+    assert world.service.problem == "the authentication service is of no use: its answer is not JSON"
+    assert len(world.http.asked) == asked
+    world.http.answers(code, json.dumps(GOOD).encode())
+    with suppress(UnknownToken, Unauthorized):
+        world.run(world.service.check("x", None))
+    assert world.service.problem is None
