@@ -18,6 +18,7 @@ from tests.support.servers import Running, build_repository, prepared
 from tests.support.sipp import SCENARIOS
 
 from provisiond.pnp.service import PnpProblem, PnpService
+from provisiond.provisioning.newcomers import PER_ADDRESS, PER_ADDRESS_SECONDS
 
 GROUP = "224.0.1.75"
 ADDRESS = "127.0.3.8"
@@ -88,7 +89,8 @@ def test_a_flood_of_phones_is_bounded_and_ends_with_itself(house: Running, port:
     cost = flood(house.server, house.rest, tmp_path, port, count=4_000, rate=2_000)
     assert len(cost.answers_ms) >= 3, "the API was not asked meanwhile"
     assert cost.mebibytes_after - cost.mebibytes_before < 100
-    assert cost.devices < 2_000
+    # five of one address at once, then one in twelve seconds; however busy the machine is
+    assert cost.devices <= 6 + PER_ADDRESS + cost.seconds / PER_ADDRESS_SECONDS
     # What was sent is not worked off afterwards: what is at work now is done, and a phone that asks is answered.
     assert asked(port, tmp_path).returncode == 0
     assert "Traceback" not in house.server.log_text()

@@ -62,7 +62,8 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             {
                 "ami-unreachable": "Check asterisk_ami in the settings, Asterisk's manager.conf and the way to it.",
                 "auth-service-failing": (
-                    "Check rest_api.auth in the settings, the service and the way to it; the server's own tokens count meanwhile."
+                    "Check rest_api.auth in the settings, the service and the way to it; "
+                    "the server's own tokens count meanwhile."
                 ),
                 "certificate-ending": "Renew the certificate, then send SIGHUP (systemctl reload provisiond).",
                 "database-slow": "Look for other load on the disk or the database, or wait for large imports to end.",

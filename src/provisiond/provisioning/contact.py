@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
@@ -97,11 +97,12 @@ class Contact:
         self._serial = serial
         self._reports = 0
 
-    async def seen(self, request: PhoneRequest) -> Sighting:
+    async def seen(self, request: PhoneRequest, may_create: Callable[[], bool] = lambda: True) -> Sighting:
         """Return the device that sent a request: found, brought up to date, or created.
 
         Never raises for what a phone sent.
 
+        :param may_create: asked before a device is created.
         :raises StoreProblem: when a new device cannot be stored.
         """
         info = self._identifier.identify(request)
@@ -118,7 +119,7 @@ class Contact:
                 return self._noted(info, device, created=False, reason="known device")
         if votes is None:
             votes = await self._foreign.votes(request)
-        return await self._met(native, votes)
+        return await self._met(native, votes, may_create)
 
     def seen_again(self, device_id: str, ip: str | None) -> None:
         """Note that a device has asked once more for what it asked before, when nothing has changed since."""
@@ -159,7 +160,7 @@ class Contact:
             self._rendering.mark(devices=[device.id])
         return changed
 
-    async def _met(self, native: DeviceInfo, votes: Mapping[str, str]) -> Sighting:
+    async def _met(self, native: DeviceInfo, votes: Mapping[str, str], may_create: Callable[[], bool]) -> Sighting:
         info = combined(native, votes, foreign=False)
         async with self._serial.holding(*_identity_keys(info)):
             found = retrieve(info, self._directory, self._knowledge)
@@ -171,6 +172,8 @@ class Contact:
                 return self._noted(info, device, created=False, reason="known device")
             if new_document(info, anyone=self._takes_anyone) is None:
                 return Sighting(info, None, False, "the request does not tell which phone sent it")
+            if not may_create():
+                return Sighting(info, None, False, "too many phones that nobody knew came from its network")
             device = await self._created(native, votes)
             return self._noted(info, device, created=True, reason="first contact")
 

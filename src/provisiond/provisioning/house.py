@@ -34,6 +34,7 @@ from provisiond.provisioning.health import Health
 from provisiond.provisioning.health_checks import device_check, feed_check, firmware_check, plugin_check, seldom
 from provisiond.provisioning.host_side import HostSide
 from provisiond.provisioning.inspection import Inspection
+from provisiond.provisioning.newcomers import Newcomers
 from provisiond.provisioning.operations import Operations, StoredOperations
 from provisiond.provisioning.outside_tokens import OutsideTokens, Service
 from provisiond.provisioning.package_files import FileInspection, PackageFiles
@@ -265,7 +266,7 @@ class House:
         )
         self.host_side = around.host_side and around.host_side(self.plugins, self.operations, self.events, self.tenants)
         self.dhcp_plans = DhcpPlans(host, around.identifier.knowledge, self.flattening)
-        self.profiles = Profiles(self.contact, self.flattening, self.rendering)
+        self.profiles = Profiles(self.contact, self.flattening, self.rendering, Newcomers(clock))
         self.synchronization = Synchronization(
             directory=self.directory,
             flattening=self.flattening,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from twisted.logger import Logger
@@ -10,6 +11,7 @@ from provisiond.errors import ProvisiondError
 from provisiond.identification.values import PhoneRequest
 from provisiond.provisioning.contact import Contact
 from provisiond.provisioning.flattening import Flattening
+from provisiond.provisioning.newcomers import Newcomers
 from provisiond.provisioning.rendering import Rendering
 
 log = Logger()
@@ -21,8 +23,9 @@ WHOLE_ADDRESS: Final = frozenset({"Snom"})
 class Profiles:
     """Recognises phones and tells where their files are."""
 
-    def __init__(self, contact: Contact, flattening: Flattening, rendering: Rendering) -> None:
+    def __init__(self, contact: Contact, flattening: Flattening, rendering: Rendering, newcomers: Newcomers) -> None:
         self._contact = contact
+        self._newcomers = newcomers
         self._flattening = flattening
         self._rendering = rendering
 
@@ -30,9 +33,11 @@ class Profiles:
         """Return the address that a phone shall fetch from, with its tenant's key if there is one.
 
         None when the phone cannot be told from others, when no plugin serves it, or when it has no configuration, so
-        that another server of the site may answer.
+        that another server of the site may answer; and when it is one of too many new ones. A new one becomes a
+        device: the address that it is told may depend on its files.
         """
-        device = (await self._contact.seen(request)).device
+        sighting = await self._contact.seen(request, partial(self._newcomers.take_in, request.peer or ""))
+        device = sighting.device
         if device is None or device.plugin is None:
             return None
         try:

@@ -4,6 +4,7 @@ import pytest
 from tests.support.provisioning import PLUGIN, run
 
 from provisiond.identification.values import PhoneRequest, Protocol
+from provisiond.provisioning.newcomers import PER_ADDRESS, PER_ADDRESS_SECONDS
 
 
 def asked(mac: str, event: str) -> PhoneRequest:
@@ -40,3 +41,21 @@ def test_the_tenants_key_stands_in_the_address(make_world):
     url = run(world.house.profiles.locate(asked("00085d000001", AASTRA)))
     assert url is not None
     assert url.endswith("/key-12345678/")
+
+
+def test_too_many_new_phones_of_one_address_are_left_out_and_known_ones_are_answered(world):
+    answers = [run(world.house.profiles.locate(asked(f"00085d0000{number:02x}", AASTRA))) for number in range(20)]
+    assert [answer is not None for answer in answers] == [True] * PER_ADDRESS + [False] * (20 - PER_ADDRESS)
+    assert len(list(world.house.directory.ids())) == PER_ADDRESS
+    for _ in range(20):
+        assert run(world.house.profiles.locate(asked("00085d000001", AASTRA))) is not None
+    world.clock.advance(PER_ADDRESS_SECONDS)
+    assert run(world.house.profiles.locate(asked("00085d000013", AASTRA))) is not None
+    assert run(world.house.profiles.locate(asked("00085d000012", AASTRA))) is None
+
+
+def test_one_that_was_left_out_becomes_a_device_when_it_fetches(world):
+    for number in range(PER_ADDRESS + 1):
+        run(world.house.profiles.locate(asked(f"00085d0000{number:02x}", AASTRA)))
+    last = asked(f"00085d0000{PER_ADDRESS:02x}", AASTRA)
+    assert run(world.house.contact.seen(last)).created
