@@ -156,12 +156,23 @@ def test_a_change_as_the_demo_shows_it(tmp_path: Path, repository: Path) -> None
     assert changed.events == ["check-sync;reboot=false"]
 
 
+# What ends each message of the script is the ActionID, so the last event of the list ends without.
+ENDPOINT = (
+    "Response: Success\r\nEventList: start\r\nMessage: Following are Events for each object\r\nActionID: {0}\r\n\r\n"
+    "Event: AuthDetail\r\nPassword: not kept\r\nActionID: {0}\r\n\r\n"
+    "Event: ContactStatusDetail\r\nURI: sip:1001@127.0.2.1\r\nActionID: {0}\r\n\r\n"
+    "Event: EndpointDetailComplete\r\nEventList: Complete\r\nListItems: 2\r\n"
+)
+
+
 def test_through_asterisk(tmp_path: Path, repository: Path) -> None:
     answers = [
+        ENDPOINT,
         "Response: Success\r\nMessage: NOTIFY sent\r\n",
+        "Response: Error\r\nMessage: Unable to retrieve endpoint 1001\r\n",
         "Response: Error\r\nMessage: Unable to retrieve endpoint\r\n",
     ]
-    with scripted_ami("provisiond", "sesame", lambda action: answers.pop(0)) as ami:
+    with scripted_ami("provisiond", "sesame", lambda action: answers.pop(0).format(action["ActionID"])) as ami:
         settings = {"port": ami.port, "username": "provisiond", "password": "sesame"}
         house = server(tmp_path / "server", repository, general={"sync": "asterisk_ami"}, asterisk_ami=settings)
         try:
@@ -172,7 +183,8 @@ def test_through_asterisk(tmp_path: Path, repository: Path) -> None:
             house.server.stop()
     asked = [(each["Action"], each.get("Endpoint"), each.get("Variable")) for each in ami.actions]
     notify = ("PJSIPNotify", "1001", "Event=check-sync;reboot=false")
-    assert asked == [("Challenge", None, None), ("Login", None, None), notify, notify]
+    show = ("PJSIPShowEndpoint", "1001", None)
+    assert asked == [("Challenge", None, None), ("Login", None, None), show, notify, show, notify]
     assert "sesame" not in house.server.log_text()
 
 

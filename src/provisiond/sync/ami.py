@@ -6,10 +6,11 @@ Source: Asterisk documentation of the actions PJSIPNotify, SIPnotify and Command
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from attrs import frozen
-from twisted.internet.defer import DeferredLock
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.protocol import Factory
 from twisted.internet.ssl import optionsForClientTLS
@@ -18,12 +19,14 @@ from twisted.logger import Logger
 from provisiond.errors import InvalidInput, Unavailable
 from provisiond.sdk import SccpReset, SipNotify
 from provisiond.sync.ami_connection import ANSWER_SECONDS, AmiConnection, AmiUser, Lines
+from provisiond.sync.ami_contacts import CONTACT, own_contacts
 from provisiond.sync.ami_messages import AmiMessage
 
 log = Logger()
 MAX_WAITING: Final = 1_000
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 60.0
+LINE_BREAK: Final = "the account or the event holds a line break"
 # Event to the section of Asterisk's own sip_notify.conf that sends it.
 NOTIFY_TYPES: Final = {
     "check-sync": "polycom-check-cfg",
@@ -78,12 +81,26 @@ class Ami:
 
         :raises Unavailable: when Asterisk cannot be reached, or too many actions wait already.
         """
+        answer: AmiMessage = await self._through(lambda connection: connection.act(lines))
+        return answer
+
+    async def perform_listed(self, lines: Lines, event: str) -> tuple[AmiMessage, Sequence[AmiMessage]]:
+        """Send an action that is answered by a list; return its response and the list's events of one name.
+
+        :raises Unavailable: as :meth:`perform`.
+        """
+        found: tuple[AmiMessage, Sequence[AmiMessage]] = await self._through(
+            lambda connection: connection.act_listed(lines, event)
+        )
+        return found
+
+    async def _through(self, act: Callable[[AmiConnection], Deferred[Any]]) -> Any:
         if len(self._turn.waiting) >= self._max_waiting:
             raise Unavailable("too many requests wait for Asterisk's manager interface")
         async with self._turn:
             connection = await self._connected()
             try:
-                answer = await connection.act(lines)
+                answer = await act(connection)
             except Unavailable as problem:
                 if not connection.lost:
                     # It stalls: what waits must not wait for it as long, one after another.
@@ -175,14 +192,23 @@ class AmiNotifier:
             if peer is None:
                 raise Unavailable("the device has neither an account nor an address")
             return _said(await self._told_by_older(peer, action))
+        said = ""
+        for target in await self._targets(address, account):
+            said = _said(await self._performed([("Action", "PJSIPNotify"), target, *_variables(action)]), target[0])
+        return said
+
+    async def _targets(self, address: str | None, account: str | None) -> list[tuple[str, str]]:
+        """Return who is told: one phone, also where several share the account."""
+        if account and address:
+            shown = await self._listed([("Action", "PJSIPShowEndpoint"), ("Endpoint", account)])
+            own = own_contacts(shown, address)
+            return [("URI", uri) for uri in own] or [("Endpoint", account)]
         if account:
-            lines = [("Action", "PJSIPNotify"), ("Endpoint", account), *_variables(action)]
-        elif address:
+            return [("Endpoint", account)]
+        if address:
             host = f"[{address}]" if ":" in address else address
-            lines = [("Action", "PJSIPNotify"), ("URI", f"sip:anonymous@{host}"), *_variables(action)]
-        else:
-            raise Unavailable("the device has neither an account nor an address")
-        return _said(await self._performed(lines))
+            return [("URI", f"sip:anonymous@{host}")]
+        raise Unavailable("the device has neither an account nor an address")
 
     async def _told_by_older(self, peer: str, action: SipNotify) -> AmiMessage:
         """Notify through ``chan_sip``; where that has no action for it yet, by its command for the console."""
@@ -208,19 +234,31 @@ class AmiNotifier:
             answer = await self._performed([("Action", "Command"), ("Command", f"sccp {kind} {action.device_name}")])
         return _said(answer)
 
+    async def _listed(self, lines: Lines) -> Sequence[AmiMessage]:
+        """Return the contacts of an endpoint; none when Asterisk does not tell them.
+
+        Other events of the list hold passwords: they are not kept.
+        """
+        try:
+            return (await self._ami.perform_listed(lines, CONTACT))[1]
+        except ValueError as error:
+            raise InvalidInput(LINE_BREAK) from error
+
     async def _performed(self, lines: Lines) -> AmiMessage:
         try:
             return await self._ami.perform(lines)
         except ValueError as error:
-            raise InvalidInput("the account or the event holds a line break") from error
+            raise InvalidInput(LINE_BREAK) from error
 
 
 def _is_unknown(answer: AmiMessage) -> bool:
     return not answer.succeeded and "invalid/unknown command" in answer.get("Message").lower()
 
 
-def _said(answer: AmiMessage) -> str:
+def _said(answer: AmiMessage, target: str = "") -> str:
     message = " ".join(answer.get("Message").split())[:200]
     if not answer.succeeded:
-        raise Unavailable(f"Asterisk refused: {message or 'no reason given'}")
+        # Source: Asterisk documentation of PJSIPNotify: only the default outbound endpoint sends to a URI.
+        cure = "; default_outbound_endpoint in pjsip.conf must name an endpoint" if target == "URI" else ""
+        raise Unavailable(f"Asterisk refused: {message or 'no reason given'}{cure}")
     return f"Asterisk answered: {message or 'done'}"

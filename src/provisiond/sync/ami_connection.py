@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
@@ -16,6 +16,7 @@ from provisiond.sync.ami_messages import AmiMessage, AmiStream, challenge_key, e
 
 log = Logger()
 ANSWER_SECONDS: Final = 10.0
+MAX_LISTED: Final = 200
 Lines = Sequence[tuple[str, str]]
 
 
@@ -35,6 +36,28 @@ class AmiUser:
         return f"AmiUser({self.name!r})"
 
 
+@define
+class _Listing:
+    """A list that an action is answered by.
+
+    Source: Asterisk documentation, "AMI v2 Specification", action responses that are lists: ``EventList: start`` in
+    the response, ``EventList: Complete`` in the last event.
+    """
+
+    event: str
+    found: list[AmiMessage] = field(factory=list)
+    response: AmiMessage | None = None
+
+    def ended_by(self, message: AmiMessage) -> AmiMessage | None:
+        """Take a message of the action; return its response when the list is whole, or there is none."""
+        if message.get("Response"):
+            self.response = message
+            return None if message.get("EventList").lower() == "start" else message
+        if message.get("Event") == self.event and len(self.found) < MAX_LISTED:
+            self.found.append(message)
+        return self.response if message.get("EventList").lower() in ("complete", "cancelled") else None
+
+
 class AmiConnection(Protocol):
     """Speaks to Asterisk; once it is lost every action that waits fails.
 
@@ -48,6 +71,7 @@ class AmiConnection(Protocol):
         self._seconds = seconds
         self._stream = AmiStream()
         self._waiting: dict[str, Deferred[AmiMessage]] = {}
+        self._listing: dict[str, _Listing] = {}
         self._number = 0
 
     def connectionMade(self) -> None:  # noqa: N802
@@ -109,6 +133,21 @@ class AmiConnection(Protocol):
         waiting.addTimeout(self._seconds, self._clock, onTimeoutCancel=_no_answer)
         return waiting
 
+    def act_listed(self, lines: Lines, event: str) -> Deferred[tuple[AmiMessage, Sequence[AmiMessage]]]:
+        """Send an action that is answered by a list; fires with its response and the list, or fails with the reason.
+
+        :param event: name of the events that are kept, others of the list are passed over; at most ``MAX_LISTED``.
+        """
+        listing = _Listing(event)
+
+        def ended(response: AmiMessage) -> tuple[AmiMessage, Sequence[AmiMessage]]:
+            return response, tuple(listing.found)
+
+        acting = self.act(lines)
+        if not self.lost:
+            self._listing[f"provisiond-{self._number}"] = listing
+        return acting.addCallback(ended)
+
     def close(self) -> None:
         """End the connection at once; it is lost from now on."""
         self.lost = True
@@ -117,20 +156,26 @@ class AmiConnection(Protocol):
             transport.abortConnection()
 
     def _take(self, message: AmiMessage) -> None:
-        if not message.get("Response"):
-            return
-        waiting = self._waiting.pop(message.get("ActionID"), None)
-        if waiting is not None:
-            waiting.callback(message)
+        key = message.get("ActionID")
+        listing = self._listing.get(key)
+        response = message if message.get("Response") else None
+        if listing is not None:
+            response = listing.ended_by(message)
+        if response is not None:
+            self._listing.pop(key, None)
+            waiting = self._waiting.pop(key, None)
+            if waiting is not None:
+                waiting.callback(response)
 
     def _forget(self, key: str) -> None:
         self._waiting.pop(key, None)
+        self._listing.pop(key, None)
 
     def _fail(self, problem: Unavailable) -> None:
         self.lost = True
         if not self.greeted.called:
             self.greeted.errback(problem)
-        waiting, self._waiting = self._waiting, {}
+        waiting, self._waiting, self._listing = self._waiting, {}, {}
         for each in waiting.values():
             each.errback(problem)
 

@@ -15,7 +15,7 @@ from provisiond.model.device import Device
 from provisiond.sdk import HttpAction, SccpReset, SipNotify
 from provisiond.sip.messages import SipResponse
 from provisiond.sync.ami import AmiNotifier
-from provisiond.sync.ami_connection import AmiConnection, AmiUser
+from provisiond.sync.ami_connection import MAX_LISTED, AmiConnection, AmiUser
 from provisiond.sync.ami_messages import AmiMessage
 from provisiond.sync.notify_request import SipTarget
 from provisiond.sync.reaching import Reaching, SipRoute, first_account
@@ -50,6 +50,13 @@ class FakeAmi:
     def __init__(self, *answers: tuple[tuple[str, str], ...]) -> None:
         self.answers = list(answers)
         self.sent: list[list[tuple[str, str]]] = []
+        self.contacts: list[tuple[str, str]] = []
+        self.shown: list[list[tuple[str, str]]] = []
+
+    async def perform_listed(self, lines: Any, event: str) -> tuple[AmiMessage, list[AmiMessage]]:
+        self.shown.append(list(lines))
+        rows = [(("Event", event), ("URI", uri), ("ViaAddress", via)) for uri, via in self.contacts]
+        return AmiMessage(OK), [AmiMessage(row) for row in rows]
 
     async def perform(self, lines: Any) -> AmiMessage:
         self.sent.append(list(lines))
@@ -140,6 +147,48 @@ class TestAsterisk:
         assert answer == "Asterisk answered: NOTIFY sent"
         lines = [("Action", "PJSIPNotify"), ("Endpoint", "two"), ("Variable", "Event=check-sync;reboot=true")]
         assert ami.sent == [lines]
+
+    @pytest.mark.parametrize(
+        "contact",
+        [
+            ("sip:two@192.0.2.9:5062;transport=udp", "192.0.2.9:5062"),
+            ("sip:two@phone.example.org", "192.0.2.9:5060"),
+            ("sip:two@192.0.2.9", ""),
+            ("<nonsense>", "192.0.2.9:5060"),
+        ],
+    )
+    def test_of_several_phones_on_one_account_one_is_told(self, contact: tuple[str, str]) -> None:
+        ami = FakeAmi(OK)
+        ami.contacts = [("sip:two@192.0.2.10", "192.0.2.10:5060"), contact, ("sip:two@192.0.2.99", "")]
+        run(reaching(None, ami).perform(PHONE, NOTIFY, ACCOUNT))
+        assert ami.shown == [[("Action", "PJSIPShowEndpoint"), ("Endpoint", "two")]]
+        assert [each[:2] for each in ami.sent] == [[("Action", "PJSIPNotify"), ("URI", contact[0])]]
+
+    def test_a_phone_that_registered_twice_is_told_wherever_it_is(self) -> None:
+        ami = FakeAmi(OK, OK)
+        uris = ["sip:two@192.0.2.9:5060", "sip:two@192.0.2.9:5062"]
+        ami.contacts = [(uri, "") for uri in uris]
+        run(reaching(None, ami).perform(PHONE, NOTIFY, ACCOUNT))
+        assert [each[1] for each in ami.sent] == [("URI", uri) for uri in uris]
+
+    @pytest.mark.parametrize("contacts", [[], [("", "")], [("sip:two@198.51.100.7", "")]])
+    def test_a_single_phone_is_told_as_asterisk_knows_it(self, contacts: list[tuple[str, str]]) -> None:
+        ami = FakeAmi(OK)
+        ami.contacts = contacts
+        run(reaching(None, ami).perform(PHONE, NOTIFY, ACCOUNT))
+        assert ami.sent[0][1] == ("Endpoint", "two")
+
+    def test_when_it_is_none_of_several_nobody_is_told(self) -> None:
+        ami = FakeAmi()
+        ami.contacts = [("sip:two@198.51.100.7", "10.0.0.1:5060"), ("sip:two@198.51.100.8", "nonsense")]
+        with pytest.raises(Unavailable, match=r"2 phones share the account.*none was told"):
+            run(reaching(None, ami).perform(PHONE, NOTIFY, ACCOUNT))
+
+    def test_what_a_uri_needs_is_told(self) -> None:
+        ami = FakeAmi((("Response", "Error"), ("Message", "Unable to find default outbound endpoint")))
+        ami.contacts = [("sip:two@192.0.2.9", ""), ("sip:two@192.0.2.10", "")]
+        with pytest.raises(Unavailable, match=r"default_outbound_endpoint in pjsip\.conf"):
+            run(reaching(None, ami).perform(PHONE, NOTIFY, ACCOUNT))
 
     def test_an_address_of_pjsip(self) -> None:
         ami = FakeAmi(OK)
@@ -312,6 +361,42 @@ class TestConnection:
         connection.dataReceived(b"Response: Success\r\nActionID: provisiond-1\r\nPing: one\r\n\r\n")
         connection.dataReceived(b"Response: Success\r\nActionID: provisiond-1\r\nPing: again\r\n\r\n")
         assert answers == ["two", "one"]
+
+    def listed(self, *said: bytes) -> tuple[list[Any], AmiConnection, Clock]:
+        """Return what came of an action that is answered by a list, after these messages."""
+        connection, _, clock = self.connected()
+        connection.dataReceived(b"Asterisk Call Manager/9.0.0\r\n")
+        done: list[Any] = []
+        connection.act_listed([("Action", "PJSIPShowEndpoint")], "ContactStatusDetail").addBoth(done.append)
+        for each in said:
+            connection.dataReceived(each.replace(b"|", b"\r\n") + b"\r\nActionID: provisiond-1\r\n\r\n")
+        return done, connection, clock
+
+    def test_a_list_ends_with_its_last_event_and_keeps_only_what_is_wanted(self) -> None:
+        start, secret = b"Response: Success|EventList: start", b"Event: AuthDetail|Password: s3cret"
+        contact = b"Event: ContactStatusDetail|URI: sip:two@192.0.2.9"
+        done, connection, _ = self.listed(start, secret, contact, contact)
+        assert done == []
+        connection.dataReceived(
+            b"Event: EndpointDetailComplete\r\nEventList: Complete\r\nActionID: provisiond-1\r\n\r\n"
+        )
+        ((response, events),) = done
+        assert response.succeeded
+        assert [each.get("URI") for each in events] == ["sip:two@192.0.2.9"] * 2
+
+    @pytest.mark.parametrize("said", [b"Response: Error|Message: no such endpoint", b"Response: Success|Message: done"])
+    def test_what_is_answered_by_no_list_has_none(self, said: bytes) -> None:
+        done, _, _ = self.listed(said)
+        ((response, events),) = done
+        assert (response.get("Response"), events) == (said.partition(b"|")[0][10:].decode(), ())
+
+    def test_a_list_without_end_is_bounded_and_ends_by_time(self) -> None:
+        contact = b"Event: ContactStatusDetail|URI: sip:two@192.0.2.9"
+        done, connection, clock = self.listed(b"Response: Success|EventList: start", *[contact] * (MAX_LISTED + 50))
+        assert len(connection._listing["provisiond-1"].found) == MAX_LISTED
+        clock.advance(10)
+        assert "did not answer" in done[0].value.sentence
+        assert not connection._listing
 
     def test_a_lost_connection_fails_what_waits_and_what_comes(self) -> None:
         connection, _, _ = self.connected()
