@@ -71,7 +71,8 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
                 "disk-low": "Remove what is not needed, or give the file system more room.",
                 "feed-behind": "Look at the log; changes that other programs make to the database wait meanwhile.",
                 "phones-turned-away": (
-                    "Raise the setting that is named, or give the server more processors; phones come back by themselves."
+                    "Raise the setting that is named, or give the server more processors; "
+                    "phones come back by themselves."
                 ),
                 "plugin-problem": "See provisionctl plugin problems; upgrade, correct or reload the plugin.",
                 "repository-old": "Update the list of plugins with provisionctl plugin update.",
