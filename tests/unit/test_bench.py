@@ -19,6 +19,7 @@ from bench.loads import PeerTarget, _wrk_figures, tftp
 from bench.measure import Bench, chosen_sizes, section
 from bench.programs import Missing, Peer, tftp_load_generator
 from bench.rendering import Rendered
+from bench.soak import Look, problems
 from bench.storm import booting_phones
 from bench.table import OURS, Case, markdown
 from bench.workers import KNOWN, STORM, table
@@ -275,3 +276,12 @@ def test_phones_of_the_storm_are_imported_in_the_likeness_of_the_first() -> None
     assert "sn" not in made
     assert like.config(7)["raw_config"]["sip_lines"]["1"]["username"] == "u7"
     assert like.config(7)["raw_config"]["sip_lines"]["1"]["password"] == "p"
+
+
+def test_a_soak_finds_what_grows() -> None:
+    def looks(megabytes: tuple[float, ...], descriptors: tuple[int, ...]) -> list[Look]:
+        return [Look(number, *each) for number, each in enumerate(zip(megabytes, descriptors, strict=True))]
+
+    assert problems(looks((140.0, 148.0, 148.0), (190, 264, 265)), 0) == []
+    grown = problems(looks((140.0, 145.0, 149.0), (190, 264, 290)), 3)
+    assert grown == ["3 transfers failed", "memory grew by 9.0 MB", "descriptors grew from 264 to 290"]

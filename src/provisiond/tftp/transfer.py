@@ -15,6 +15,9 @@ from provisiond.tftp.rtt import RetransmissionTimer
 MAX_TRIES: Final = 6
 # Acknowledgements have four bytes, and of an error's words no more are wanted. Python has room for so many at hand.
 LONGEST: Final = 400
+# After so many blocks in lock-step one round trip of so many is measured, until something is lost.
+SETTLED: Final = 16
+SAMPLED: Final = 4
 
 
 class Outcome(StrEnum):
@@ -48,9 +51,9 @@ class ReadTransfer:
         "_image",
         "_oack",
         "_rolled_back",
+        "_sample_from",
         "_sent",
         "_sent_at",
-        "_timed",
         "_timer",
         "_tries",
         "_window_size",
@@ -70,7 +73,8 @@ class ReadTransfer:
         self._acked = -1 if self._oack else 0
         self._sent = self._acked
         self._sent_at = 0.0
-        self._timed = True
+        # The block from which on acknowledgements tell a round trip again (Karn: not those of what was sent twice).
+        self._sample_from = -1
         self._tries = 0
         self._rolled_back = False
         self.deadline = 0.0
@@ -125,17 +129,18 @@ class ReadTransfer:
         ahead = (number - acked) & 0xFFFF
         if ahead == 0 or ahead > self._sent - acked:
             return self._repeated(now) if ahead == 0 else None
-        if self._timed:
+        window = self._window_size
+        if acked >= self._sample_from:
             self._timer.measured(now - self._sent_at)
+            if window == 1 and acked >= SETTLED:
+                self._sample_from = acked + SAMPLED
         self._acked = acked = acked + ahead
         self._tries = 0
         if acked == self._blocks:
             self.outcome = Outcome.DONE
             return None
         self._sent_at = now
-        self._timed = True
         self.deadline = now + self._timer.value
-        window = self._window_size
         if window == 1:
             self._sent = acked = acked + 1
             return self._image.packet(acked)
@@ -164,7 +169,7 @@ class ReadTransfer:
     def _again(self, now: float) -> Outgoing:
         before = self._sent
         outgoing = self._window(now)
-        self._timed = False
+        self._sample_from = self._acked + 1
         self.retransmissions += 1 if self._acked < 0 else min(before, self._sent) - self._acked
         return outgoing
 
