@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from provisiond.model.identifiers import is_phone_mac
 
@@ -53,6 +54,7 @@ def macs_in(text: str) -> Iterator[str]:
             yield mac
 
 
+@lru_cache(maxsize=4_096)
 def folded(name: str) -> str:
     """Return the form in which names are compared: without letter case, blanks, hyphens and underscores."""
     return name.translate(_FOLDED).casefold()

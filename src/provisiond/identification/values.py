@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 from attrs import evolve, field, fields, frozen
 
@@ -69,9 +70,11 @@ class DeviceInfo:
 
     def claims(self) -> dict[str, str]:
         """Return the members that were revealed, by name."""
-        pairs = ((name.name, getattr(self, name.name)) for name in fields(DeviceInfo))
-        return {name: value for name, value in pairs if value is not None}
+        return {name: value for name in _INFO_MEMBERS if (value := getattr(self, name)) is not None}
 
     def filled_from(self, other: DeviceInfo) -> DeviceInfo:
         """Return a copy in which what is missing here is taken from ``other``."""
         return evolve(self, **{**other.claims(), **self.claims()})
+
+
+_INFO_MEMBERS: Final = tuple(member.name for member in fields(DeviceInfo))

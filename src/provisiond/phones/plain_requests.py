@@ -14,8 +14,9 @@ MAX_HEADERS: Final = 50
 MAX_NAME: Final = 2_048
 END: Final = b"\r\n\r\n"
 _BEGINNINGS: Final = (b"GET /", b"HEAD /")
-_LINE: Final = re.compile(rb"(GET|HEAD) (/[!-~]*) HTTP/1\.([01])\Z")
-_HEADER: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\t -~\x80-\xff]*)\Z")
+_HEAD: Final = re.compile(
+    rb"(GET|HEAD) (/[!-~]*+) HTTP/1\.([01])((?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t -~\x80-\xff]*+)*+)\r\n\r\n\Z"
+)
 # With any of these a message may end elsewhere, or the connection may go on as something else.
 _NOT_PLAIN: Final = frozenset(
     {"content-length", "transfer-encoding", "expect", "upgrade", "te", "trailer", "http2-settings", "proxy-connection"}
@@ -57,19 +58,19 @@ def plain_request(head: bytes) -> PlainRequest | None:
     Understood are requests with an absolute path, visible ASCII in it, and headers on one line each (RFC 9112,
     sections 2 to 5). Everything else is for a complete implementation to judge.
     """
-    first, *lines = head[: -len(END)].split(b"\r\n")
-    line = _LINE.match(first)
-    if line is None or len(lines) > MAX_HEADERS:
+    line = _HEAD.match(head)
+    if line is None:
+        return None
+    lines = head[line.end(3) + 2 : -len(END)].decode("latin-1").split("\r\n") if line[4] else ()
+    if len(lines) > MAX_HEADERS:
         return None
     headers: dict[str, str] = {}
     for each in lines:
-        found = _HEADER.match(each)
-        if found is None:
-            return None
-        name = found[1].decode("ascii").lower()
+        name, _, value = each.partition(":")
+        name = name.lower()
         if name in _NOT_PLAIN or (name in headers and name in _ONCE):
             return None
-        headers[name] = found[2].strip(b" \t").decode("latin-1")
+        headers[name] = value.strip(" \t")
     connection = headers.get("connection", "").lower()
     if connection not in ("", "close", "keep-alive"):
         return None

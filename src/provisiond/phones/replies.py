@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 
@@ -78,7 +79,7 @@ def reply_with(content: Content, header: Header) -> Reply:
     """
     described = (
         ("ETag", content.etag),
-        ("Last-Modified", formatdate(content.modified, usegmt=True)),
+        ("Last-Modified", _date(int(content.modified))),
         ("Accept-Ranges", "bytes"),
     )
     if _is_fresh(content, header):
@@ -97,6 +98,11 @@ def reply_with(content: Content, header: Header) -> Reply:
         ("Content-Length", str(end - start + 1)),
     )
     return Reply(206, (*described, *part), None, start, end - start + 1)
+
+
+@lru_cache(maxsize=4_096)
+def _date(seconds: int) -> str:
+    return formatdate(seconds, usegmt=True)
 
 
 def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
