@@ -20,7 +20,7 @@ from provisiond.phones.remembered import static_etag
 from provisiond.provisioning.ports import Threads
 
 PIECE: Final = 512 * 1024
-PIECES_PER_TURN: Final = 4
+KERNEL_PIECE: Final = 2 * 1024 * 1024
 Told = Callable[[str, float], object]
 _CANNOT: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 
@@ -85,20 +85,14 @@ class KernelSending:
             self._done.callback((self._at, 0))
 
     def _send_some(self) -> None:
-        begin = self._at
         try:
-            for _ in range(PIECES_PER_TURN):
-                wanted = min(PIECE, self._left)
-                count = os.sendfile(self._transport.fileno(), self._fd, self._at, wanted)
-                self._at += count
-                self._left -= count
-                if count < wanted or not self._left:
-                    break
+            count = os.sendfile(self._transport.fileno(), self._fd, self._at, min(KERNEL_PIECE, self._left))
         except BlockingIOError:
-            if self._at == begin:
-                return
-        if self._at == begin or os.fstat(self._fd).st_mtime_ns != self._written:
+            return
+        if count == 0 or os.fstat(self._fd).st_mtime_ns != self._written:
             raise OSError(errno.ENODATA, "the file has changed")
+        self._at += count
+        self._left -= count
         self._progressed()
 
     def stopProducing(self) -> None:  # noqa: N802
