@@ -15,6 +15,7 @@ from zope.interface import implementer
 
 from provisiond.pacing import Pace
 from provisiond.phones.content import Content
+from provisiond.phones.open_files import OpenFiles
 from provisiond.phones.plain_sockets import PlainSocket
 from provisiond.phones.remembered import static_etag
 from provisiond.provisioning.ports import Threads
@@ -111,6 +112,7 @@ class FileSending:
     def __init__(self, threads: Threads, told: Told = lambda outcome, seconds: None) -> None:
         self._threads = threads
         self._told = told
+        self.open_files = OpenFiles(threads)
 
     async def send(self, transport: Any, content: Content, start: int, length: int, progressed: Any) -> None:
         """Send a part of a file behind what was written before; the connection has no producer.
@@ -122,19 +124,18 @@ class FileSending:
         :raises Interrupted: when not everything could be sent.
         :raises OSError: when the file cannot be opened; nothing was sent then.
         """
-        fd: int = await self._threads.run(_opened, content, start, length)
-        began, outcome = time.monotonic(), "interrupted"
-        try:
-            if getattr(transport, "disconnected", False) or static_etag(os.fstat(fd)) != content.etag:
-                raise Interrupted
-            if _is_plain_socket(transport):
-                start, length = await KernelSending(transport, fd, start, length, progressed).sent()
-            if length:
-                await self._send_pieces(transport, fd, content.etag, start, length, progressed)
-            outcome = "done"
-        finally:
-            os.close(fd)
-            self._told(outcome, time.monotonic() - began)
+        async with self.open_files.opened(content, start, length) as fd:
+            began, outcome = time.monotonic(), "interrupted"
+            try:
+                if getattr(transport, "disconnected", False) or static_etag(os.fstat(fd)) != content.etag:
+                    raise Interrupted
+                if _is_plain_socket(transport):
+                    start, length = await KernelSending(transport, fd, start, length, progressed).sent()
+                if length:
+                    await self._send_pieces(transport, fd, content.etag, start, length, progressed)
+                outcome = "done"
+            finally:
+                self._told(outcome, time.monotonic() - began)
 
     async def _send_pieces(self, transport: Any, fd: int, etag: str, start: int, length: int, progressed: Any) -> None:
         pace = Pace()
@@ -152,18 +153,6 @@ class FileSending:
                 raise Interrupted
         finally:
             transport.unregisterProducer()
-
-
-def _opened(content: Content, start: int, length: int) -> int:
-    assert content.path is not None
-    fd = os.open(content.path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.posix_fadvise(fd, start, length, os.POSIX_FADV_SEQUENTIAL)
-        os.posix_fadvise(fd, start, min(length, 16 * PIECE), os.POSIX_FADV_WILLNEED)
-    except OSError:
-        os.close(fd)
-        raise
-    return fd
 
 
 def _is_plain_socket(transport: Any) -> bool:

@@ -198,6 +198,18 @@ class TestLarge:
             rest += house.read(client)
         assert len(rest) < LARGE + 1_000
 
+    def test_a_file_is_open_once_for_all_and_closed_after_the_last(self, house: House) -> None:
+        clients = [house.client(SO_RCVBUF=4096) for _ in range(3)]
+        for client in clients:
+            client.sendall(b"GET /file HTTP/1.1\r\nConnection: close\r\n\r\n")
+        house.wait_for(lambda: house.service.bounds.sending == 3)
+        assert len(house.service.file_sending.open_files) == 1
+        clients.pop().close()
+        for client in clients:
+            assert house.read(client, least=2 * LARGE).endswith(house.file.read_bytes())
+        house.wait_for(lambda: house.service.connections == 0)
+        assert len(house.service.file_sending.open_files) == 0
+
     @pytest.mark.parametrize("path", [b"/large", b"/file"])
     def test_a_client_that_leaves_in_the_middle_leaves_nothing_behind(self, house: House, path: bytes) -> None:
         client = house.client(SO_RCVBUF=4096)
