@@ -6,6 +6,8 @@ import os
 import select
 import socket
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 from twisted.internet import error
@@ -151,7 +153,11 @@ class PlainSocket:
 
     def _broken(self) -> None:
         log.failure("a phone's connection met an error")
-        self.abortConnection()
+        try:
+            self.abortConnection()
+        except Exception:
+            # One error must not reach the reactor: it would give up on all connections.
+            log.failure("a phone's connection could not be ended in order")
 
     # Called by the connection
 
@@ -195,7 +201,7 @@ class PlainSocket:
     def abortConnection(self) -> None:  # noqa: N802
         """Close at once, whatever waits."""
         if self._fd >= 0:
-            with socket.socket(fileno=os.dup(self._fd)) as sock:
+            with self._as_socket() as sock:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self._close(Failure(error.ConnectionAborted()))
 
@@ -322,11 +328,19 @@ class PlainSocket:
             ending()
 
     def _half_close(self) -> None:
-        with socket.socket(fileno=os.dup(self._fd)) as sock:
+        with self._as_socket() as sock:
             try:
                 sock.shutdown(socket.SHUT_WR)
             except OSError:
                 log.debug("a client had gone before it was told that nothing more comes")
+
+    @contextmanager
+    def _as_socket(self) -> Iterator[socket.socket]:
+        sock = socket.socket(self._port.addressFamily, socket.SOCK_STREAM, fileno=self._fd)
+        try:
+            yield sock
+        finally:
+            sock.detach()
 
     def _close(self, reason: Failure = connectionDone) -> None:
         if self._fd < 0:
@@ -336,6 +350,8 @@ class PlainSocket:
         self._watch.forget(fd)
         self._held.clear()
         producer, self._producer = self._producer, None
-        if producer is not None:
-            producer.stopProducing()
-        self._protocol.connectionLost(reason)
+        try:
+            if producer is not None:
+                producer.stopProducing()
+        finally:
+            self._protocol.connectionLost(reason)

@@ -188,7 +188,7 @@ class TestAnswers:
 class TestLarge:
     @pytest.mark.parametrize("path", [b"/large", b"/file"])
     def test_a_client_with_little_room_gets_every_byte(self, house: House, path: bytes) -> None:
-        client = house.client(SO_RCVBUF=4096)
+        client = house.client(SO_RCVBUF=65536)
         client.sendall(b"GET %s HTTP/1.1\r\n\r\n" % path + GET)
         got = house.read(client, least=LARGE)
         head, _, rest = got.partition(b"\r\n\r\n")
@@ -199,7 +199,7 @@ class TestLarge:
         assert len(rest) < LARGE + 1_000
 
     def test_a_file_is_open_once_for_all_and_closed_after_the_last(self, house: House) -> None:
-        clients = [house.client(SO_RCVBUF=4096) for _ in range(3)]
+        clients = [house.client(SO_RCVBUF=65536) for _ in range(3)]
         for client in clients:
             client.sendall(b"GET /file HTTP/1.1\r\nConnection: close\r\n\r\n")
         house.wait_for(lambda: house.service.bounds.sending == 3)
@@ -245,6 +245,24 @@ class TestEnds:
         house.wait_for(lambda: house.service.connections == 1)
         with pytest.raises(ConnectionResetError):
             bad.recv(1)
+        good.sendall(GET)
+        assert house.read(good).endswith(b"hello")
+
+    def test_not_even_an_error_at_the_end_of_one_connection_reaches_the_others(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        good, bad = house.client(), house.client()
+        house.wait_for(lambda: house.service.connections == 2)
+        closed = house.service.closed
+
+        def broken(connection: Any) -> None:
+            closed(connection)
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(house.service, "closed", broken)
+        bad.close()
+        house.wait_for(lambda: house.service.connections == 1)
+        monkeypatch.undo()
         good.sendall(GET)
         assert house.read(good).endswith(b"hello")
 
