@@ -155,6 +155,7 @@ def prepare(bench: Bench, house: House) -> None:
         (house.files / name).write_bytes(content)
     # The phones must be known at the address that asks for the large files and over HTTP.
     tftp(OurTarget(house), clients=1, total=1, seconds=30)
+    house.settle(120)
 
 
 def play_storm(bench: Bench, house: House) -> None:
