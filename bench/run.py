@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from pathlib import Path
 
-from bench.server import ROOT, Rest, RestError, Server, write_settings
+from bench.server import ANYWHERE, ROOT, Rest, RestError, Server, write_settings
 
 REST, HTTP, TFTP = 8666, 8667, 6969
 VAR = ROOT / "var"
+PROGRAM = Path(sys.executable).with_name("provisionctl")
 
 
 def install_missing(rest: Rest) -> list[str]:
@@ -24,7 +26,7 @@ def install_missing(rest: Rest) -> list[str]:
 def main() -> int:
     """Start the server, say where everything is, and wait for its end."""
     settings = write_settings(
-        VAR, rest=REST, http=HTTP, tftp=TFTP, repository=ROOT / "build" / "repository", interface="0.0.0.0"
+        VAR, rest=REST, http=HTTP, tftp=TFTP, repository=ROOT / "build" / "repository", interface=ANYWHERE
     )
     server = Server(settings)
     try:
@@ -40,6 +42,7 @@ def main() -> int:
     print(f"REST   http://127.0.0.1:{REST}/provd   token in {server.state / 'admin-token'}")
     print(f"HTTP   port {HTTP}; give phones http://<this host>:{HTTP}/ (DHCP option 66 or 160)")
     print(f"TFTP   port {TFTP}; phones want 69: forward it here or see docs/settings.md (DHCP option 66 or 150)")
+    print(f"try    {PROGRAM} --token-file {server.state / 'admin-token'} status")
     print(f"log    {VAR / 'provisiond.log'}")
     print(f"try    curl tftp://127.0.0.1:{TFTP}/SEP001B54000005.cnf.xml")
     print("Ctrl-C ends it.", flush=True)

@@ -15,12 +15,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
 ROOT = Path(__file__).parents[1]
 MEDIA_TYPE = "application/vnd.proformatique.provd+json"
+ANYWHERE: Final = "0.0.0.0"
 READY = "ready: "
 PORTS = range(20_000, 32_000)
 
@@ -37,20 +38,24 @@ def free_port(kind: int = socket.SOCK_STREAM) -> int:
 def write_settings(
     directory: Path, *, rest: int, http: int, tftp: int, repository: Path, interface: str = "127.0.0.1"
 ) -> Path:
-    """Write the settings of a server that keeps everything under ``directory``; return the file."""
+    """Write the settings of a server that keeps everything under ``directory``; return the file.
+
+    :param interface: where phones are served; a single address is what they are told, too.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     file = directory / "config.yml"
-    document = {
+    document: dict[str, dict[str, Any]] = {
         "general": {
             "state_dir": str(directory / "state"),
             "cache_dir": str(directory / "cache"),
             "plugin_server": repository.resolve().as_uri() + "/",
-            "advertised_ip": "127.0.0.1",
         },
         "rest_api": {"listen": f"tcp:{rest}:interface=127.0.0.1"},
         "http": {"listen": f"tcp:{http}:interface={interface}"},
         "tftp": {"listen": [f"{interface}:{tftp}"]},
     }
+    if interface != ANYWHERE:
+        document["general"]["advertised_ip"] = interface
     file.write_text(yaml.safe_dump(document))
     return file
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import json
 from pathlib import Path
 
@@ -116,6 +117,21 @@ class TestDevices:
     def test_a_synchronization_that_fails_tells_why(self, admin: Administrator, phones: list[str]) -> None:
         assert "not configured" in admin.refused(1, "device", "sync", "d2")
         assert "failed" in admin.told("device", "steps", "d2", "-o", "name")
+        at = json.loads(admin.told("device", "steps", "d2", "-o", "json"))[0]["at"]
+        shown = admin.told("device", "steps", "d2").splitlines()[1].split()[1]
+        assert datetime.datetime.fromisoformat(shown).timestamp() == int(at)
+
+    @pytest.mark.parametrize(
+        ("value", "why"), [("config=nothere", 'config "nothere" does not exist'), ("plugin=none-2", "none-2")]
+    )
+    def test_what_leaves_a_device_without_files_is_written_and_remarked(
+        self, admin: Administrator, phones: list[str], value: str, why: str
+    ) -> None:
+        result = admin.types("device", "set", "d0", value)
+        assert (result.stdout, result.exit_code) == ("changed d0\n", 0)
+        assert result.stderr.startswith("d0 has no files: ")
+        assert why in result.stderr
+        assert admin.types("device", "set", "d1", "config=c0").stderr == ""
 
     def test_many_are_synchronized_in_one_operation(self, admin: Administrator, phones: list[str]) -> None:
         address = admin.told("device", "sync", "--no-wait", "--rate", "5", "--all")
@@ -127,6 +143,9 @@ class TestDevices:
         assert "user0" in admin.told("device", "preview", "d0")
         assert "user0" in admin.told("device", "preview", "d0", name)
         assert admin.told("device", "diff", "d0") == ""
+        assert "d0 has fetched none of its files yet" in admin.types("device", "diff", "d0").stderr
+        for word in ("preview", "diff"):
+            assert 'd2 has no files: plugin "none-1" is not loaded' in admin.refused(1, "device", word, "d2")
         admin.refused(3, "device", "diff", "d0", name)
         assert admin.told("device", "journal", "d0") == ""
         assert admin.told("device", "behind", "--state", "unknown", "-o", "name").split() == ["d0", "d1"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import click
@@ -16,11 +17,14 @@ from provisiond.cli.provisionctl.choosing import (
     with_assigned,
     without,
 )
+from provisiond.cli.provisionctl.failures import Failure
 from provisiond.cli.provisionctl.following import begun, follow, wait_option
 from provisiond.cli.provisionctl.many import chosen, confirm, for_each, many_options
 from provisiond.cli.provisionctl.output import Output, output_options, show_document, show_rows
 from provisiond.cli.provisionctl.session import Session, pass_session
+from provisiond.cli.times import moment_shown
 from provisiond.client.blocking import Client
+from provisiond.client.errors import ClientError
 from provisiond.client.selection import Selection
 from provisiond.client.values import Device
 
@@ -111,7 +115,9 @@ def add(session: Session, values: Sequence[str], source: str | None) -> None:
     provisionctl device add --from @phone.json
     """
     document = json_object(source, "--from") if source is not None else {}
-    click.echo(session.client.devices.create(Device(with_assigned(document, assignments(values)))))
+    device_id = session.client.devices.create(Device(with_assigned(document, assignments(values))))
+    click.echo(device_id)
+    remark(session, device_id)
 
 
 @device.command("set")
@@ -125,6 +131,7 @@ def set_members(session: Session, device_id: str, values: Sequence[str]) -> None
     """
     change(session.client, device_id, lambda members: with_assigned(members, assignments(values)))
     click.echo(f"changed {device_id}")
+    remark(session, device_id)
 
 
 @device.command("unset")
@@ -135,6 +142,14 @@ def unset_members(session: Session, device_id: str, members: Sequence[str]) -> N
     """Remove members of a device."""
     change(session.client, device_id, lambda document: without(document, members))
     click.echo(f"changed {device_id}")
+
+
+def remark(session: Session, device_id: str) -> None:
+    """Say on standard error what keeps a device that was just written from having files; it is written all the same."""
+    with suppress(ClientError):
+        problem = session.client.inspection.status(device_id).get("problem")
+        if problem:
+            click.echo(f"{device_id} has no files: {problem}", err=True)
 
 
 def change(client: Client, device_id: str, changed: Callable[[Any], dict[str, Any]]) -> None:
@@ -201,7 +216,10 @@ def synchronize(
 @pass_session
 def steps(session: Session, device_id: str, output: Output) -> None:
     """Show how far a phone got that was told to fetch: sent, answered, fetched or failed."""
-    show_rows(session, output, session.client.devices.synchronization(device_id), STEP_COLUMNS, "step")
+    found = session.client.devices.synchronization(device_id)
+    if output.form == "table":
+        found = [{**each, "at": moment_shown(each["at"])} for each in found]
+    show_rows(session, output, found, STEP_COLUMNS, "step")
 
 
 def found_by(session: Session) -> Callable[[dict[str, Any]], Iterable[str]]:
@@ -224,7 +242,7 @@ def files(session: Session, device_id: str, output: Output) -> None:
 @pass_session
 def preview(session: Session, device_id: str, name: str | None) -> None:
     """Write a file as it would be now; without NAME all of them. Passwords are struck out."""
-    for each in [name] if name else [row["name"] for row in session.client.inspection.files(device_id)]:
+    for each in [name] if name else [row["name"] for row in served(session, device_id)]:
         if not name:
             click.secho(f"--- {each}", bold=True)
         text = session.client.inspection.preview(device_id, each).decode("utf-8", "replace")
@@ -244,8 +262,23 @@ def diff(session: Session, device_id: str, name: str | None) -> None:
 
 
 def fetched(session: Session, device_id: str) -> list[str]:
-    """Return the names of the files that a phone has fetched."""
-    return [str(row["name"]) for row in session.client.inspection.files(device_id) if row["fetched"]]
+    """Return the names of the files that a phone has fetched; when there are none, that is said on standard error."""
+    found = [str(row["name"]) for row in served(session, device_id) if row["fetched"]]
+    if not found:
+        click.echo(f"{device_id} has fetched none of its files yet", err=True)
+    return found
+
+
+def served(session: Session, device_id: str) -> list[dict[str, Any]]:
+    """Return the files that a phone is served.
+
+    :raises Failure: when there are none, with the reason.
+    """
+    found = session.client.inspection.files(device_id)
+    if not found:
+        problem = session.client.inspection.status(device_id).get("problem") or "its plugin makes none"
+        raise Failure(f"{device_id} has no files: {problem}")
+    return list(found)
 
 
 @device.command()
