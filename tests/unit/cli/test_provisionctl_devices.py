@@ -169,6 +169,7 @@ class TestDevices:
     def test_leases_are_reported(self, admin: Administrator) -> None:
         admin.told("device", "lease", "commit", "192.0.2.7", "00:08:5d:00:00:09", "06066.6f")
         assert "options" in admin.refused(4, "device", "lease", "commit", "192.0.2.7", "00:08:5d:00:00:09", "x")
+        assert "needs the MAC address" in admin.refused(2, "device", "lease", "commit", "192.0.2.7")
 
 
 class TestConfigs:

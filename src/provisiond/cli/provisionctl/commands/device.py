@@ -340,4 +340,6 @@ def lease(session: Session, op: str, ip: str, mac: str | None, options: Sequence
     """Report what a DHCP server did, as its hook would. An OPTION is its code in three digits and its bytes as hex."""
     from provisiond.client.devices import Lease
 
+    if op == "commit" and mac is None:
+        raise click.UsageError("a lease that is committed needs the MAC address, e.g. 00:04:13:92:2d:24")
     session.client.devices.report_lease(Lease(op=op, ip=ip, mac=mac, options=options))
