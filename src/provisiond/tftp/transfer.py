@@ -12,7 +12,8 @@ from provisiond.tftp.image import Image, Outgoing
 from provisiond.tftp.options import Agreement
 from provisiond.tftp.rtt import RetransmissionTimer
 
-MAX_TRIES: Final = 6
+# From the least timeout on these take thirteen seconds: a phone may be busy for long with erasing its flash.
+MAX_TRIES: Final = 7
 # Acknowledgements have four bytes, and of an error's words no more are wanted. Python has room for so many at hand.
 LONGEST: Final = 400
 # After so many blocks in lock-step one round trip of so many is measured, until something is lost.

@@ -97,6 +97,18 @@ class TestLockStep:
         assert pauses == sorted(pauses)
         assert max(pauses) <= CEILING
 
+    def test_a_phone_that_erases_its_flash_for_ten_seconds_is_waited_for(self) -> None:
+        machine = transfer(bytes(512 * 100))
+        now = 0.0
+        machine.start(now)
+        for number in range(1, 51):
+            now += 0.002
+            machine.handle(Ack(number), now)
+        while machine.deadline < now + 10:
+            machine.handle(Tick(), machine.deadline)
+        assert machine.outcome is None
+        assert blocks(machine.handle(Ack(51), now + 10)) == [52]
+
     def test_block_numbers_roll_over(self) -> None:
         machine = transfer(b"12345678" * 66_000, block_size=8)
         sent = machine.start(0.0)
