@@ -218,7 +218,7 @@ def replies(sent: bytes) -> list[tuple[object, ...]]:
         told = [each for each in headers if each[0] not in LOGGED]
         length = int(dict(headers).get("content-length", 0))
         # Bodies never begin like an answer, so this is one to a HEAD.
-        has_body = not sent.startswith(b"HTTP/1.1 ")
+        has_body = not sent.startswith(b"HTTP/1.")
         body, sent = (sent[:length], sent[length:]) if has_body else (b"", sent)
         found.append((first.split(" ")[1], told, body))
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any, BinaryIO, Final, cast
 
 from twisted.internet.defer import Deferred
@@ -251,7 +252,7 @@ class PhoneFilesResource(Resource):
         )
 
     async def _send(self, request: Any, content: Content) -> None:
-        reply = reply_with(content, request.getHeader)
+        reply = reply_with(content, partial(_last_header, request))
         is_sent = reply.sentence is None and reply.length > 0 and request.method != b"HEAD"
         if is_sent and content.path is not None and not self._bounds.admits_file():
             reply = BUSY
@@ -295,6 +296,12 @@ class PhoneFilesResource(Resource):
 
 
 _ALLOW: Final = ("Allow", "GET, HEAD")
+
+
+def _last_header(request: Any, name: str) -> str | None:
+    # twisted.web itself would take the bytes for UTF-8, which they need not be.
+    values = request.requestHeaders.getRawHeaders(name.encode("ascii"))
+    return values[-1].decode("latin-1") if values else None
 
 
 def _body(request: Any) -> bytes:

@@ -144,6 +144,11 @@ class TestAnswers:
         assert head.startswith(f"HTTP/1.1 {status} ".encode())
         assert body == expected
 
+    def test_conditions_that_are_not_utf8_are_no_ranges(self, ask: Ask) -> None:
+        head, body = ask(b'GET /a.xml HTTP/1.1\r\nHost: x\r\nIf-Range: \x87"e"\r\n\r\n')
+        assert head.startswith(b"HTTP/1.1 200")
+        assert body
+
     def test_uploads_are_refused_at_once(self, ask: Ask) -> None:
         head, _ = ask(b"PUT /a.xml HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
         assert head.startswith(b"HTTP/1.1 405")
