@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import socket
 import subprocess
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tftp
 from bench.phones import fetch_atftp, fetch_tftp
+from tests.support.lossy_relay import lossy_relay
 from tests.support.servers import Running, build_repository, prepared
 
 SEP = "SEP001B54000005.cnf.xml"
 BIG = random.Random(1).randbytes(3_000_000)
-FILES = {"big.bin": BIG, "zero.bin": b"", "exact.bin": b"x" * 1024, "text.txt": b"a\nb\rc\r\n"}
+FILES = {
+    "big.bin": BIG,
+    "middle.bin": BIG[:90_001],
+    "zero.bin": b"",
+    "exact.bin": b"x" * 1024,
+    "text.txt": b"a\nb\rc\r\n",
+}
 
 
 @pytest.fixture(scope="module", params=["a port for each transfer", "a single port"])
@@ -88,6 +98,74 @@ class TestTheTftpPackage:
         fetch_atftp(house.tftp, SEP, tmp_path / "own")
         client = tftp.TFTPClient("127.0.0.1", house.tftp, timeout_option=True, **options)
         assert client.get(name) == FILES[name]
+
+
+COMMANDS = {
+    "tftp-hpa": ["tftp", "-m", "binary", "{host}", "{port}", "-c", "get", "{name}", "{target}"],
+    "atftp": ["atftp", "--option", "blksize 1024", "-g", "-r", "{name}", "-l", "{target}", "{host}", "{port}"],
+    "atftp with windows": [
+        *("atftp", "--option", "blksize 1024", "--option", "windowsize 8"),
+        *("-g", "-r", "{name}", "-l", "{target}", "{host}", "{port}"),
+    ],
+    "busybox": ["busybox", "tftp", "-g", "-b", "1024", "-r", "{name}", "-l", "{target}", "{host}", "{port}"],
+    "curl": ["curl", "-sS", "-g", "--tftp-blksize", "1024", "-o", "{target}", "tftp://{url_host}:{port}/{name}"],
+}
+
+
+def fetched(client: str, target: Path, host: str, port: int, name: str) -> bytes:
+    """Return what a client gets."""
+    values = {"host": host, "url_host": f"[{host}]" if ":" in host else host, "port": port, "name": name}
+    command = [part.format(target=target, **values) for part in COMMANDS[client]]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    return target.read_bytes()
+
+
+class TestBadLines:
+    def test_every_client_gets_its_file_over_a_line_that_loses_repeats_and_swaps(
+        self, house: Running, tmp_path: Path
+    ) -> None:
+        assert fetch_tftp(house.tftp, SEP, address="127.0.0.1") is not None
+        with lossy_relay(("127.0.0.1", house.tftp), address="127.0.0.1", loss=0.04) as relay:
+
+            def fetch(client: str) -> bytes:
+                return fetched(client, tmp_path / client, "127.0.0.1", relay.port, "middle.bin")
+
+            with ThreadPoolExecutor(len(COMMANDS)) as pool:
+                assert [got == FILES["middle.bin"] for got in pool.map(fetch, COMMANDS)] == [True] * len(COMMANDS)
+        assert relay.lost > 5
+        assert "Traceback" not in house.server.log_text()
+
+    @pytest.mark.parametrize("client", COMMANDS)
+    def test_every_client_over_ipv6(self, house: Running, tmp_path: Path, client: str) -> None:
+        own = fetch_tftp(house.tftp, SEP, address="127.0.0.1")
+        assert fetched(client, tmp_path / "x", "::1", house.tftp, SEP) == own
+
+    def test_a_reload_disturbs_no_transfer(self, house: Running) -> None:
+        fetch_tftp(house.tftp, SEP, address="127.0.0.1")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(30)
+            client.sendto(b"\0\1big.bin\0octet\0blksize\x001428\0", ("127.0.0.1", house.tftp))
+            _, transfer = client.recvfrom(2_000)
+            content = b""
+            for block in range(300):
+                if block == 100:
+                    os.kill(house.server.pid, signal.SIGHUP)
+                client.sendto(b"\0\4" + block.to_bytes(2, "big"), transfer)
+                datagram, sender = client.recvfrom(2_000)
+                assert (datagram[:4], sender) == (b"\0\3" + (block + 1).to_bytes(2, "big"), transfer)
+                content += datagram[4:]
+            client.sendto(b"\0\5\0\0enough\0", transfer)
+        assert content == BIG[: len(content)]
+
+    def test_a_port_that_asks_again_gets_what_it_asks_for_last(self, house: Running) -> None:
+        fetch_tftp(house.tftp, SEP, address="127.0.0.1")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(30)
+            for name in (b"middle.bin", b"exact.bin", b"middle.bin"):
+                client.sendto(b"\0\1%s\0octet\0" % name, ("127.0.0.1", house.tftp))
+                # What belongs to the former file may come once more.
+                while (datagram := client.recv(2_000))[4:] != FILES[name.decode()][:512]:
+                    assert datagram[:4] == b"\0\3\0\1"
 
 
 class TestOnTheWire:

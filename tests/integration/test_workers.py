@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -180,6 +180,82 @@ def _kill_in_a_loop(house: Running) -> None:
         assert content is not None
         assert address.encode() in content
     assert until(lambda: len(fronts(house)) == 2)
+
+
+def statuses(house: Running, count: int) -> set[int]:
+    """Return what phones get that come from ports of their own, so that each process answers some of them."""
+    found = set()
+    for _ in range(count):
+        connection = http.client.HTTPConnection("127.0.0.1", house.http, timeout=60, source_address=("127.0.3.1", 0))
+        with closing(connection):
+            connection.request("GET", f"/{SEP}")
+            found.add(connection.getresponse().status)
+    return found
+
+
+def test_while_the_owner_is_away_known_phones_are_served(house: Running) -> None:
+    pids = fronts(house)
+    assert len(pids) == 2
+    # Whoever has just begun has much to do, and does not know everything yet.
+    for _ in range(5):
+        before = {pid: cpu_seconds(pid) for pid in pids}
+        assert until(lambda: statuses(house, 30) == {200} and all(cpu_seconds(pid) > before[pid] for pid in pids))  # noqa: B023
+    os.kill(house.server.pid, signal.SIGSTOP)
+    try:
+        assert until(lambda: Path(f"/proc/{house.server.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+        assert statuses(house, 40) == {200}
+    finally:
+        os.kill(house.server.pid, signal.SIGCONT)
+    # What it was told late is not lost, and nobody was replaced.
+    assert house.rest.get("/status")["rest_api"] == "ok"
+    assert fronts(house) == pids
+
+
+def test_networks_that_are_shut_out_are_shut_out_of_every_process(house: Running) -> None:
+    text = house.server.settings.read_text()
+    document = yaml.safe_load(text)
+    document["http"]["allow"] = ["192.0.2.0/24"]
+    try:
+        house.server.settings.write_text(yaml.safe_dump(document))
+        os.kill(house.server.pid, signal.SIGHUP)
+        assert until(lambda: statuses(house, 1) == {403})
+        assert statuses(house, 30) == {403}
+    finally:
+        house.server.settings.write_text(text)
+        os.kill(house.server.pid, signal.SIGHUP)
+    assert until(lambda: statuses(house, 1) == {200})
+    assert statuses(house, 30) == {200}
+
+
+def test_a_device_that_was_removed_is_known_to_no_process(house: Running) -> None:
+    config = device_config(house)
+    put_call_manager(house, config, "203.0.113.77")
+    assert b"203.0.113.77" in (fetch_http(house.http, f"/{SEP}", address="127.0.3.1") or b"")
+    device = house.rest.get("/dev_mgr/devices?q=%7B%22mac%22:%2200:1b:54:00:00:05%22%7D")["devices"][0]
+    house.rest.call("DELETE", f"/dev_mgr/devices/{device['id']}")
+    # The phone is a new one, which has nothing of the other's.
+    for _ in range(20):
+        content = fetch_http(house.http, f"/{SEP}", address="127.0.3.1")
+        assert content is not None
+        assert b"203.0.113.77" not in content
+    assert until(lambda: device_config(house) is not None)
+
+
+def test_kill_9_of_the_owner_loses_nothing_that_was_acknowledged(house: Running) -> None:
+    pids, began = fronts(house), served(house)
+    put_call_manager(house, device_config(house), "203.0.113.1")
+    client = http.client.HTTPConnection("127.0.0.1", house.http, timeout=60, source_address=("127.0.3.1", 0))
+    with closing(client):
+        client.request("GET", f"/{SEP}")
+        assert client.getresponse().read()
+        house.server.kill()
+        # Nobody serves old files for an owner that is gone, and nobody holds its ports.
+        house.server.start()
+        assert until(lambda: served(house) >= began + 2)
+        assert until(lambda: not [pid for pid in pids if Path(f"/proc/{pid}").exists()])
+    for fetch, port, name in ((fetch_http, house.http, f"/{SEP}"), (fetch_tftp, house.tftp, SEP)):
+        for _ in range(8):
+            assert b"203.0.113.1" in (fetch(port, name, address="127.0.3.1") or b"")
 
 
 def test_a_waiting_request_survives_the_process_that_should_have_answered_it(house: Running) -> None:
