@@ -15,6 +15,7 @@ from provisiond.model.device import Device
 from provisiond.model.query import Query, parse_selector
 from provisiond.store.database import open_database
 from provisiond.store.facts import FactStore, ParameterStore, Tenant, TenantStore
+from provisiond.store.listing import BATCH
 from provisiond.store.operations import INTERRUPTED, KEPT, KEPT_SECONDS, OperationStore
 from provisiond.store.schema import devices
 from provisiond.store.tokens import StoredToken, TokenStore
@@ -73,6 +74,19 @@ class TestDevices:
         query = Query(selector=parse_selector({"version": "2"}))
         assert len(run(store.devices.find(query, None))) == 1
 
+    def test_sightings_of_many_are_written_and_told_each_once(self, store: Stores) -> None:
+        names = [f"d{number}" for number in range(2 * BATCH + 3)]
+        run(store.devices.write_many([device(name, X_number=name) for name in names], ()))
+        before = run(store.feed.latest())
+        run(store.devices.write_sightings({name: {"configured": True} for name in (*names[1:], "gone")}))
+        found = {each.id: each for each in run(everything(store.devices.all()))}
+        assert [found[name].configured for name in names] == [False] + [True] * (len(names) - 1)
+        assert all(found[name].document["X_number"] == name for name in names)
+        query = Query(selector=parse_selector({"configured": True}))
+        assert len(run(store.devices.find(query, None))) == len(names) - 1
+        told = run(store.feed.changes_since(before, len(names) + 10))
+        assert [(each.id, each.action) for each in told] == [(name, "sighting") for name in names[1:]]
+
     def test_the_scope_overrules_the_query(self, store: Stores) -> None:
         run(store.devices.insert(device("mine")))
         run(store.devices.insert(device("other", tenant_uuid="t2")))
@@ -89,6 +103,14 @@ class TestDevices:
 
 
 class TestConfigs:
+    def test_many_are_found_at_once_and_unknown_ones_left_out(self, store: Stores) -> None:
+        names = [f"c{number}" for number in range(BATCH + 2)]
+        stored = [Config({"id": name, "parent_ids": [], "raw_config": {"X_a": name}}) for name in names]
+        run(store.configs.write_many(stored, ()))
+        found = run(store.configs.get_many([*names[1:], "gone"]))
+        assert sorted(found, key=lambda config: int(config.id[1:])) == stored[1:]
+        assert run(store.configs.get_many([])) == []
+
     def test_documents_parents_and_roles(self, store: Stores) -> None:
         first = Config({"id": "a", "parent_ids": ["x", "x"], "raw_config": {}, "role": "autocreate"})
         second = Config({"id": "b", "parent_ids": ["a"], "raw_config": {"X_n": None}, "role": "autocreate"})

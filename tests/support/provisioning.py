@@ -213,6 +213,11 @@ class MemoryConfigs:
         await self.gate()
         return config
 
+    async def get_many(self, config_ids: Sequence[str]) -> list[Config]:
+        found = [self.config(config_id) for config_id in config_ids if config_id in self.rows]
+        await self.gate()
+        return found
+
     async def insert(self, config: Config) -> None:
         await self.gate()
         if config.id in self.rows:

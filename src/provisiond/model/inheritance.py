@@ -16,6 +16,18 @@ def laid_over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, A
     return result
 
 
+def over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same as :func:`laid_over`, but what both hold is shared with them: not to be changed."""
+    result = dict(lower)
+    for key, value in upper.items():
+        below = result.get(key)
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            result[key] = over(below, value)
+        else:
+            result[key] = value
+    return result
+
+
 def _lay(result: dict[str, Any], upper: Mapping[str, Any]) -> None:
     for key, value in upper.items():
         below = result.get(key)
@@ -53,6 +65,20 @@ def merged(base: Mapping[str, Any], config_id: str, lookup: Callable[[str], Conf
     :param base: the base parameters, below everything.
     :param lookup: gives a config by its id.
     """
+    order = lineage(config_id, lookup)
+    if not order:
+        return None
+    result = copy.deepcopy(dict(base))
+    for each in order:
+        _lay(result, each.raw_config)
+    return result
+
+
+def lineage(config_id: str, lookup: Callable[[str], Config | None]) -> list[Config]:
+    """Return a config and all that it inherits from, lowest first; nothing for an unknown config.
+
+    :param lookup: gives a config by its id.
+    """
     found: dict[str, Config] = {}
 
     def parents_of(each: str) -> tuple[str, ...] | None:
@@ -62,13 +88,7 @@ def merged(base: Mapping[str, Any], config_id: str, lookup: Callable[[str], Conf
         found[each] = config
         return config.parent_ids
 
-    order = order_of(config_id, parents_of)
-    if not order:
-        return None
-    result = copy.deepcopy(dict(base))
-    for each in order:
-        _lay(result, found[each].raw_config)
-    return result
+    return [found[each] for each in order_of(config_id, parents_of)]
 
 
 class ConfigGraph:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -126,7 +125,7 @@ def completed(raw: Mapping[str, Any]) -> dict[str, Any]:
     :param raw: parameters after inheritance.
     :raises InvalidInput: when they are not valid as a whole.
     """
-    cleaned = without_nulls(copy.deepcopy(dict(raw)))
+    cleaned: dict[str, Any] = without_nulls(raw)
     for name, value in cleaned.items():
         _check_name(name, value)
         if name in PLAIN:
@@ -147,6 +146,8 @@ def without_nulls(value: Any) -> Any:
 
 
 def _check_name(name: Any, value: Any) -> None:
+    if name in STANDARD:
+        return
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         hint = ""
         if isinstance(name, str) and name.replace(".", "_") in STANDARD:
@@ -154,7 +155,7 @@ def _check_name(name: Any, value: Any) -> None:
         raise InvalidInput(f"raw_config: {str(name)[:80]!r} is not the name of a parameter{hint}")
     if name.startswith("XX_") or name == "_comment":
         raise InvalidInput(f"raw_config.{name[:80]} is reserved for plugins")
-    if name not in STANDARD and not name.startswith("X_"):
+    if not name.startswith("X_"):
         members = value if isinstance(value, Mapping) else ()
         flat = [f"{name}_{each}" for each in members if f"{name}_{each}" in STANDARD]
         flat = flat or sorted(each for each in STANDARD if each.startswith(f"{name}_"))

@@ -56,6 +56,10 @@ class BackgroundQueue:
         """Take an id out: its work was done elsewhere."""
         self._ids.pop(device_id, None)
 
+    def upcoming(self, count: int) -> list[str]:
+        """Return ids whose turn comes next, at most so many; perhaps fewer than there are."""
+        return list(islice(self._ids, count))
+
     def hold(self) -> None:
         """Begin nothing new until :meth:`let_go` is called as often."""
         self._holds += 1

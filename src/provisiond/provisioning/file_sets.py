@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Iterable, Mapping
+from io import FileIO
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from types import MappingProxyType
 from typing import Any
 
@@ -18,6 +19,7 @@ from provisiond.plugins.values import RenderedFile
 _FORMAT = 1
 _MAX_HEADER = 1 << 20
 _MEMORY_PER_FILE = 600
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 def _by_name(files: Iterable[RenderedFile] | Mapping[str, RenderedFile]) -> Mapping[str, RenderedFile]:
@@ -101,15 +103,25 @@ def write_set(path: Path, files: FileSet) -> None:
 
     :raises OSError: when the disk refuses it; the former file is then still there.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as stream:
-        try:
-            stream.write(packed(files))
-            stream.flush()
-            os.replace(stream.name, path)
-        except BaseException:
-            Path(stream.name).unlink(missing_ok=True)
-            raise
+    new = f"{path.parent}/.new-{secrets.token_hex(8)}"
+    try:
+        descriptor = os.open(new, _CREATE, 0o600)
+    except FileNotFoundError:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(new, _CREATE, 0o600)
+    try:
+        with open(descriptor, "wb", buffering=0) as stream:
+            _write_whole(stream, packed(files))
+        os.replace(new, path)
+    except BaseException:
+        Path(new).unlink(missing_ok=True)
+        raise
+
+
+def _write_whole(stream: FileIO, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[stream.write(left) :]
 
 
 def remove_set(path: Path) -> None:

@@ -28,7 +28,10 @@ class Flattening:
         self.base = dict(base)
 
     async def merged(self, config_id: str) -> dict[str, Any] | None:
-        """Return the parameters of a config with what it inherits, as stored; None when it does not exist."""
+        """Return the parameters of a config with what it inherits, as stored; None when it does not exist.
+
+        They share their members with others and must not be changed.
+        """
         return await self._tree.merged(config_id, self.base)
 
     async def of(self, device: Device, override: Config | None = None) -> dict[str, Any]:

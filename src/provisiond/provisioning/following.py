@@ -112,8 +112,7 @@ class Following:
         while changes := await self._feed.changes_since(self._number, LIMIT):
             wanted = [change for change in changes if change.kind in self._kinds]
             await self._take_devices(dict.fromkeys(change.id for change in wanted if change.kind == "device"))
-            for config_id in dict.fromkeys(change.id for change in wanted if change.kind == "config"):
-                await self._take_config(config_id)
+            await self._take_configs(dict.fromkeys(change.id for change in wanted if change.kind == "config"))
             await self._take_others({change.kind for change in wanted})
             self._number = changes[-1].number
         self.level_at = self._clock.seconds()
@@ -165,13 +164,22 @@ class Following:
             if before is None or not same_text(before.document, stored.document):
                 self._devices.took(stored, "replaced")
 
+    async def _take_configs(self, ids: Iterable[str]) -> None:
+        wanted = list(ids)
+        found = {config.id: config for config in await self._config_store.get_many(wanted)} if wanted else {}
+        for count, config_id in enumerate(wanted, 1):
+            if count % COMPARED_AT_ONCE == 0:
+                await self._rendering.breathe()
+            stored = found.get(config_id)
+            if stored is None or not self._tree.has_taken(stored):
+                await self._take_config(config_id)
+
     async def _take_config(self, config_id: str) -> None:
         async with self._serial.holding(("config", config_id)):
-            known = self._tree.at_hand(config_id)
             stored = await self._config_store.get(config_id)
             if stored is None:
                 self._configs.lost(config_id)
-            elif known is None or not same_text(known.document, stored.document):
+            elif not self._tree.has_taken(stored):
                 self._configs.took(stored)
 
     async def _take_others(self, kinds: set[str]) -> None:

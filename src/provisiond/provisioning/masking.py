@@ -6,6 +6,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -31,12 +32,17 @@ def masked(content: bytes, secrets: Iterable[str]) -> bytes:
 def _secrets(value: Any, is_secret: bool) -> Iterator[str]:
     if isinstance(value, Mapping):
         for name, member in value.items():
-            yield from _secrets(member, is_secret or _SECRET_NAME.search(str(name)) is not None)
+            yield from _secrets(member, is_secret or _is_secret(str(name)))
     elif isinstance(value, list | tuple):
         for member in value:
             yield from _secrets(member, is_secret)
     elif is_secret and value is not None and not isinstance(value, bool) and str(value):
         yield str(value)
+
+
+@lru_cache(maxsize=4096)
+def _is_secret(name: str) -> bool:
+    return _SECRET_NAME.search(name) is not None
 
 
 def _spellings(secret: str) -> set[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
@@ -13,6 +15,7 @@ from provisiond.provisioning.ports import Threads
 
 log = Logger()
 DEFAULT_LIMIT = 128 * 1024 * 1024
+WRITTEN_AT_ONCE = 32
 
 
 class RenderedFiles:
@@ -98,20 +101,32 @@ class RenderedFiles:
 
     async def _write_all(self) -> None:
         while self._unwritten:
-            key, files = next(iter(self._unwritten.items()))
+            batch = dict(islice(self._unwritten.items(), WRITTEN_AT_ONCE))
+            rows = [(self._path(key), files) for key, files in batch.items()]
             try:
-                await self._write(key, files)
+                errors = await self._threads.run(_write_sets, rows)
             except Exception as error:
-                log.warn("a rendered file could not be kept on disk: {kind}", kind=type(error).__name__)
-            if self._unwritten.get(key) is files:
-                del self._unwritten[key]
+                errors = [type(error).__name__]
+            for kind in errors:
+                log.warn("a rendered file could not be kept on disk: {kind}", kind=kind)
+            for key, files in batch.items():
+                if self._unwritten.get(key) is files:
+                    del self._unwritten[key]
         self._writing = False
         idle, self._idle = self._idle, []
         for waiter in idle:
             waiter.callback(None)
 
-    async def _write(self, key: str, files: FileSet | None) -> None:
-        if files is None:
-            await self._threads.run(remove_set, self._path(key))
-        else:
-            await self._threads.run(write_set, self._path(key), files)
+
+def _write_sets(rows: Iterable[tuple[Path, FileSet | None]]) -> list[str]:
+    """Write these sets, or remove those that are None; return the names of the errors that came of it. Blocks."""
+    errors: list[str] = []
+    for path, files in rows:
+        try:
+            if files is None:
+                remove_set(path)
+            else:
+                write_set(path, files)
+        except Exception as error:
+            errors.append(type(error).__name__)
+    return errors

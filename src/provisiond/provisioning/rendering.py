@@ -27,6 +27,7 @@ from provisiond.provisioning.serial import SharedRuns
 from provisiond.provisioning.sightings import Sightings
 
 SETTLE_SECONDS = 5.0
+FETCHED_AHEAD = 127
 
 
 class Rendering:
@@ -309,7 +310,16 @@ class Rendering:
     async def _refresh(self, device_id: str) -> None:
         outcome = self._outcomes.get(device_id)
         if device_id in self._directory and (outcome is None or not self._is_fresh(device_id, outcome)):
+            await self._fetch_ahead(device_id)
             await self._ensured(device_id)
+
+    async def _fetch_ahead(self, device_id: str) -> None:
+        """Have the config of a device at hand, and with the same look those of the devices that come next."""
+        device = self._directory.get(device_id)
+        if device is None or device.config is None or self._tree.at_hand(device.config) is not None:
+            return
+        devices = map(self._directory.get, (device_id, *self.background.upcoming(FETCHED_AHEAD)))
+        await self._tree.fetch({each.config for each in devices if each is not None and each.config is not None})
 
     async def _make(self, device_id: str) -> tuple[Outcome, FileSet | None]:
         number = self._changes.number

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from provisiond.errors import AlreadyExists, NotFound
@@ -19,6 +19,13 @@ from provisiond.store.schema import config_parents, configs
 from provisiond.store.texts import column_text, column_value, document_text
 
 T = TypeVar("T")
+# Made once: to make a statement anew takes several times as long as the database takes for it.
+_SELECT: Final = select(configs.c.document).where(configs.c.id == bindparam("wanted"))
+_SELECT_MANY: Final = select(configs.c.document).where(configs.c.id.in_(bindparam("wanted", expanding=True)))
+_INSERT: Final = insert(configs)
+_UPDATE: Final = update(configs).where(configs.c.id == bindparam("wanted"))
+_LINK: Final = insert(config_parents)
+_UNLINK: Final = delete(config_parents).where(config_parents.c.config_id == bindparam("wanted"))
 
 
 def _row(config: Config) -> dict[str, Any]:
@@ -38,20 +45,27 @@ def _links(config: Config) -> list[dict[str, Any]]:
 
 
 def _link(connection: Connection, config: Config) -> None:
-    connection.execute(delete(config_parents).where(config_parents.c.config_id == config.id))
     rows = _links(config)
     if rows:
-        connection.execute(insert(config_parents), rows)
+        connection.execute(_LINK, rows)
 
 
 def _get(connection: Connection, config_id: str) -> Config | None:
-    text = connection.execute(select(configs.c.document).where(configs.c.id == config_id)).scalar_one_or_none()
+    text = connection.execute(_SELECT, {"wanted": config_id}).scalar_one_or_none()
     return None if text is None else Config(json.loads(text))
+
+
+def _get_many(connection: Connection, config_ids: Sequence[str]) -> list[Config]:
+    found: list[Config] = []
+    for start in range(0, len(config_ids), BATCH):
+        texts = connection.execute(_SELECT_MANY, {"wanted": config_ids[start : start + BATCH]}).scalars()
+        found.extend(Config(json.loads(text)) for text in texts)
+    return found
 
 
 def _insert(connection: Connection, config: Config) -> None:
     try:
-        connection.execute(insert(configs).values(**_row(config)))
+        connection.execute(_INSERT, _row(config))
     except IntegrityError:
         raise AlreadyExists(f'a config with the id "{config.id}" exists already') from None
     _link(connection, config)
@@ -59,8 +73,9 @@ def _insert(connection: Connection, config: Config) -> None:
 
 
 def _replace(connection: Connection, config: Config) -> None:
-    if connection.execute(update(configs).where(configs.c.id == config.id).values(**_row(config))).rowcount == 0:
+    if connection.execute(_UPDATE, {"wanted": config.id, **_row(config)}).rowcount == 0:
         raise NotFound(f'config "{config.id}"')
+    connection.execute(_UNLINK, {"wanted": config.id})
     _link(connection, config)
     feed.note(connection, "config", config.id, "replace")
 
@@ -69,12 +84,12 @@ def _write_many(connection: Connection, new: Sequence[Config], changed: Sequence
     for start in range(0, len(new), BATCH):
         batch = new[start : start + BATCH]
         try:
-            connection.execute(insert(configs), [_row(config) for config in batch])
+            connection.execute(_INSERT, [_row(config) for config in batch])
         except IntegrityError:
             raise AlreadyExists("the id of one of the configs is used already") from None
         links = [row for config in batch for row in _links(config)]
         if links:
-            connection.execute(insert(config_parents), links)
+            connection.execute(_LINK, links)
         feed.note_many(connection, "config", [config.id for config in batch], "insert")
     for config in changed:
         _replace(connection, config)
@@ -83,7 +98,7 @@ def _write_many(connection: Connection, new: Sequence[Config], changed: Sequence
 def _delete(connection: Connection, config_id: str) -> None:
     if connection.execute(delete(configs).where(configs.c.id == config_id)).rowcount == 0:
         raise NotFound(f'config "{config_id}"')
-    connection.execute(delete(config_parents).where(config_parents.c.config_id == config_id))
+    connection.execute(_UNLINK, {"wanted": config_id})
     feed.note(connection, "config", config_id, "delete")
 
 
@@ -122,6 +137,10 @@ class ConfigStore:
     async def get(self, config_id: str) -> Config | None:
         """Return the config with this id, or None."""
         return await self._database.read(_get, config_id)
+
+    async def get_many(self, config_ids: Sequence[str]) -> list[Config]:
+        """Return those configs that exist, in any order."""
+        return await self._database.read(_get_many, config_ids)
 
     async def insert(self, config: Config) -> None:
         """Store a new config.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from typing import Any, TypeVar
+from itertools import islice
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from provisiond.errors import AlreadyExists, NotFound
@@ -20,6 +21,13 @@ from provisiond.store.selecting import without_tenant
 from provisiond.store.texts import column_value, document_text
 
 T = TypeVar("T")
+# Made once: to make a statement anew takes several times as long as the database takes for it.
+_SELECT: Final = select(devices.c.document).where(devices.c.id == bindparam("wanted"))
+_SELECT_MANY: Final = select(devices.c.id, devices.c.document).where(
+    devices.c.id.in_(bindparam("wanted", expanding=True))
+)
+_INSERT: Final = insert(devices)
+_UPDATE: Final = update(devices).where(devices.c.id == bindparam("wanted"))
 
 
 def _row(device: Device) -> dict[str, Any]:
@@ -33,20 +41,20 @@ def _row(device: Device) -> dict[str, Any]:
 
 
 def _get(connection: Connection, device_id: str) -> Device | None:
-    text = connection.execute(select(devices.c.document).where(devices.c.id == device_id)).scalar_one_or_none()
+    text = connection.execute(_SELECT, {"wanted": device_id}).scalar_one_or_none()
     return None if text is None else Device(json.loads(text))
 
 
 def _insert(connection: Connection, device: Device) -> None:
     try:
-        connection.execute(insert(devices).values(**_row(device)))
+        connection.execute(_INSERT, _row(device))
     except IntegrityError:
         raise AlreadyExists(f'a device with the id "{device.id}" exists already') from None
     feed.note(connection, "device", device.id, "insert")
 
 
 def _replace(connection: Connection, device: Device) -> None:
-    done = connection.execute(update(devices).where(devices.c.id == device.id).values(**_row(device)))
+    done = connection.execute(_UPDATE, {"wanted": device.id, **_row(device)})
     if done.rowcount == 0:
         raise NotFound(f'device "{device.id}"')
     feed.note(connection, "device", device.id, "replace")
@@ -56,7 +64,7 @@ def _write_many(connection: Connection, new: Sequence[Device], changed: Sequence
     for start in range(0, len(new), BATCH):
         batch = new[start : start + BATCH]
         try:
-            connection.execute(insert(devices), [_row(device) for device in batch])
+            connection.execute(_INSERT, [_row(device) for device in batch])
         except IntegrityError:
             raise AlreadyExists("the id of one of the devices is used already") from None
         feed.note_many(connection, "device", [device.id for device in batch], "insert")
@@ -71,14 +79,19 @@ def _delete(connection: Connection, device_id: str) -> None:
 
 
 def _sightings(connection: Connection, changes: Mapping[str, Mapping[str, Any]]) -> None:
-    for device_id, members in changes.items():
-        device = _get(connection, device_id)
-        if device is None:
-            continue
-        merged = {**device.document, **members}
-        changed = Device({name: value for name, value in merged.items() if name not in members or value is not None})
-        connection.execute(update(devices).where(devices.c.id == device_id).values(**_row(changed)))
-        feed.note(connection, "device", device_id, "sighting")
+    left = iter(changes)
+    while ids := list(islice(left, BATCH)):
+        found = {row.id: json.loads(row.document) for row in connection.execute(_SELECT_MANY, {"wanted": ids})}
+        known = [device_id for device_id in ids if device_id in found]
+        if known:
+            rows = [_row(_seen(found[device_id], changes[device_id])) for device_id in known]
+            connection.execute(_UPDATE, [{"wanted": row["id"], **row} for row in rows])
+            feed.note_many(connection, "device", known, "sighting")
+
+
+def _seen(document: Mapping[str, Any], members: Mapping[str, Any]) -> Device:
+    merged = {**document, **members}
+    return Device({name: value for name, value in merged.items() if name not in members or value is not None})
 
 
 def _batch(connection: Connection, after: int) -> tuple[list[Device], int | None]:

@@ -14,6 +14,7 @@ from provisiond.store.schema import changes
 
 log = Logger()
 KEPT: Final = 100_000
+_INSERT: Final = insert(changes)
 
 
 @frozen
@@ -28,13 +29,13 @@ class Change:
 
 def note(connection: Connection, kind: str, object_id: str, action: str) -> None:
     """Add a change to the transaction that makes it."""
-    connection.execute(insert(changes).values(kind=kind, id=object_id, action=action))
+    connection.execute(_INSERT, {"kind": kind, "id": object_id, "action": action})
 
 
 def note_many(connection: Connection, kind: str, object_ids: Sequence[str], action: str) -> None:
     """Add one change for each id to the transaction that makes them; nothing for no ids."""
     if object_ids:
-        connection.execute(insert(changes), [{"kind": kind, "id": each, "action": action} for each in object_ids])
+        connection.execute(_INSERT, [{"kind": kind, "id": each, "action": action} for each in object_ids])
 
 
 class ChangeFeed:

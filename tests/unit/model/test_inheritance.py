@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provisiond.model.config import Config
-from provisiond.model.inheritance import ConfigGraph, laid_over, merged, order_of
+from provisiond.model.inheritance import ConfigGraph, laid_over, merged, order_of, over
 
 Configs = Mapping[str, tuple[Sequence[str], Mapping[str, Any]]]
 CONTRACT: Configs = {
@@ -83,6 +84,8 @@ OBJECTS = st.dictionaries(st.sampled_from("abc"), JSON, max_size=3)
 @settings(max_examples=150, deadline=None)
 def test_laws_of_laying_over(one: dict[str, Any], two: dict[str, Any], three: dict[str, Any]) -> None:
     before = copy.deepcopy((one, two, three))
+    for lower, upper in ((one, two), (two, one), ({}, one), (one, {})):
+        assert json.dumps(over(lower, upper)) == json.dumps(laid_over(lower, upper))
     assert laid_over({}, one) == one == laid_over(one, {}) == laid_over(one, one)
     result = laid_over(one, two)
     assert laid_over(result, two) == result

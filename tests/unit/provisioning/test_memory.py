@@ -127,6 +127,34 @@ def test_what_was_put_is_there_before_and_after_it_is_written(tmp_path):
     assert run(RenderedFiles(tmp_path, threads).load("k")).revision == "two"
 
 
+def test_one_set_that_the_disk_refuses_does_not_keep_others_from_it(tmp_path):
+    threads = InlineThreads()
+    files = RenderedFiles(tmp_path, threads)
+    (tmp_path / hashed_name("b")).mkdir(parents=True)
+    threads.gate.shut()
+    for key in "abcd":
+        files.put(key, FileSet(revision=key))
+    files.drop("d")
+    threads.gate.open()
+    run(files.written())
+    assert threads.gate.passed <= 3
+    fresh = RenderedFiles(tmp_path, InlineThreads())
+    assert [(run(fresh.load(key)) or FileSet(revision="none")).revision for key in "abcd"] == ["a", "none", "c", "none"]
+    assert not list(tmp_path.rglob(".new-*"))
+
+
+def test_threads_that_end_do_not_stop_the_writing_for_ever(tmp_path):
+    class Ended(InlineThreads):
+        async def run(self, work, *args):
+            await self.gate()
+            raise RuntimeError("the pool has ended")
+
+    files = RenderedFiles(tmp_path, Ended())
+    files.put("a", FileSet(revision="1"))
+    run(files.written())
+    assert run(files.load("a")).revision == "1"
+
+
 def test_what_was_dropped_does_not_come_back(tmp_path):
     threads = InlineThreads()
     files = RenderedFiles(tmp_path, threads)
