@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from provisiond.identification.values import DeviceInfo
 from provisiond.model.device import Device
 from provisiond.plugins.pool import WorkerPool
 from provisiond.plugins.registry import PluginRegistry
+from provisiond.plugins.worker import NICENESS
 from provisiond.plugins.working_copies import WorkingCopies
 from provisiond.sdk import SipNotify
 
@@ -175,6 +177,67 @@ class Workers(TestCase):
 
     def test_something_that_is_no_file(self) -> Deferred[None]:
         return self._device_problem("return ['x']", "not a provisiond.sdk.File")
+
+    def _many(self, expected: str) -> Deferred[None]:
+        """Ask for four devices at once, of which the second cannot be made."""
+        device = 'exec(raw_config["do"]); return [File(name="x", content=device.id.encode() * raw_config["times"])]'
+        put(self.root, "bad", BAD.format(associate="return 0", device=device))
+        rows = [(Device({"id": name}), {"do": "pass", "times": 1}) for name in "abcd"]
+
+        async def work() -> None:
+            await self.registry.start()
+            assert [files[0].content for files in await self.registry.files_of_many("bad", rows)] == [
+                *map(str.encode, "abcd")
+            ]
+            self._be_impatient(expected)
+            rows[1][1]["do"] = self.does
+            answers = await self.registry.files_of_many("bad", rows)
+            problem = answers.pop(1)
+            assert isinstance(problem, PluginProblem)
+            assert expected in problem.sentence
+            assert [files[0].content for files in answers] == [b"a", b"c", b"d"]
+            assert [(each.device, each.kind) for each in self.registry.problems()] == [("b", "device")]
+            rows[1][1]["do"] = "pass"
+            self.registry._load_seconds = 60
+            await self.registry.files_of_many("bad", rows)
+            assert self.registry.problems() == ()
+
+        return self.run_async(work())
+
+    def test_one_of_many_devices_that_raises(self) -> Deferred[None]:
+        self.does = "1 / 0"
+        return self._many("ZeroDivisionError")
+
+    def test_one_of_many_devices_that_ends_the_process(self) -> Deferred[None]:
+        self.does = "os._exit(7)"
+        return self._many("status 7")
+
+    def test_one_of_many_devices_that_never_returns(self) -> Deferred[None]:
+        self.does = "time.sleep(600)"
+        return self._many("took longer")
+
+    def test_many_devices_with_more_than_fits_into_one_answer(self) -> Deferred[None]:
+        device = 'return [File(name=f"x{each}", content=b"x" * 2**23) for each in range(5)]'
+        put(self.root, "bad", BAD.format(associate="return 0", device=device))
+        rows: list[tuple[Device, dict[str, Any]]] = [(Device({"id": name}), {}) for name in "ab"]
+
+        async def work() -> None:
+            await self.registry.start()
+            answers = await self.registry.files_of_many("bad", rows)
+            assert [[len(file.content) for file in files] for files in answers] == [[2**23] * 5] * 2
+
+        return self.run_async(work())
+
+    def test_workers_leave_the_processor_to_the_server(self) -> Deferred[None]:
+        device = 'return [File(name="x", content=str(os.nice(0)).encode())]'
+        put(self.root, "bad", BAD.format(associate="return 0", device=device))
+
+        async def work() -> None:
+            await self.registry.start()
+            (file,) = await self.registry.device_files("bad", DEVICE, {})
+            assert int(file.content) == min(os.nice(0) + NICENESS, 19)
+
+        return self.run_async(work())
 
     def test_megabytes_of_output_do_no_harm(self) -> Deferred[None]:
         put(self.root, "bad", BAD.format(associate="return 0", device="print('x' * 5_000_000); return ()"))

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from provisiond.errors import AlreadyExists, InvalidInput, NotFound, PluginProblem, UnknownReference
+from provisiond.errors import AlreadyExists, InvalidInput, NotFound, PluginProblem, ProvisiondError, UnknownReference
 from provisiond.identification.extract import Identifier
 from provisiond.identification.knowledge import Knowledge
 from provisiond.identification.rules import Rule
@@ -488,6 +488,17 @@ class FakeHost:
         name = (device.mac or device.id).replace(":", "")
         file = RenderedFile(name=f"{name}.cfg", content=content.encode(), content_type="text/plain", trigger=True)
         return (file, self._file("boot.cfg", device.id))
+
+    async def files_of_many(
+        self, plugin_id: str, asked: Sequence[tuple[Device, Mapping[str, Any]]]
+    ) -> list[Sequence[RenderedFile] | ProvisiondError]:
+        answers: list[Sequence[RenderedFile] | ProvisiondError] = []
+        for device, raw_config in asked:
+            try:
+                answers.append(await self.device_files(plugin_id, device, raw_config))
+            except ProvisiondError as problem:
+                answers.append(problem)
+        return answers
 
     async def synchronize(self, plugin_id: str, device: Device, raw_config: Mapping[str, Any]) -> SyncAction:
         return self.action

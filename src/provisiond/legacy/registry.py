@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -158,6 +158,18 @@ class FullPluginRegistry(PluginRegistry):
         if degraded is not None:
             self._problems.note(plugin_id, "common", str(degraded)[:500])
         return parsed_files(payload)
+
+    async def files_of_many(
+        self, plugin_id: str, asked: Sequence[tuple[Device, Mapping[str, Any]]]
+    ) -> list[tuple[RenderedFile, ...] | ProvisiondError]:
+        """Return for each device its files, or why there are none.
+
+        Plugins of the older interface are asked for one after the other.
+        """
+        if self.legacy_of(plugin_id) is None:
+            own = [(in_own_words(device, self._knowledge), raw_config) for device, raw_config in asked]
+            return await super().files_of_many(plugin_id, own)
+        return [await self._files_alone(plugin_id, device, raw_config) for device, raw_config in asked]
 
     async def synchronize(self, plugin_id: str, device: Device, raw_config: Mapping[str, Any]) -> SyncAction | None:
         """Return what makes the phone fetch its files again; None when the plugin has done it already.

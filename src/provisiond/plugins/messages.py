@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, Final
 
 from attrs import asdict, evolve
@@ -117,6 +118,26 @@ def parsed_files(payload: bytes) -> tuple[RenderedFile, ...]:
     if start != len(body):
         raise PluginProblem("the plugin's process answered with files that are not complete")
     return tuple(files)
+
+
+def packed_many(payloads: Sequence[bytes]) -> bytes:
+    """Return several answers as one payload."""
+    return packed_answer({"sizes": [len(payload) for payload in payloads]}, b"".join(payloads))
+
+
+def parsed_many(payload: bytes) -> list[bytes]:
+    """Return the answers of a payload.
+
+    :raises PluginProblem: when the worker reports a problem, or the payload is not right.
+    """
+    header, body = parsed_answer(payload)
+    sizes = header.get("sizes")
+    if not isinstance(sizes, list) or not all(type(size) is int and size >= 0 for size in sizes):
+        raise PluginProblem("the plugin's process answered with nonsense")
+    if sum(sizes) != len(body):
+        raise PluginProblem("the plugin's process answered with files that are not complete")
+    ends = list(accumulate(sizes))
+    return [body[end - size : end] for end, size in zip(ends, sizes, strict=True)]
 
 
 def packed_action(action: SyncAction) -> bytes:

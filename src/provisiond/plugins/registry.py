@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeVar
@@ -12,12 +12,19 @@ from typing import Any, Final, Protocol, TypeVar
 from attrs import evolve
 from twisted.logger import Logger
 
-from provisiond.errors import PluginProblem
+from provisiond.errors import PluginProblem, ProvisiondError
 from provisiond.identification.values import DeviceInfo
 from provisiond.model.device import Device
 from provisiond.plugins.hosting import PluginPlace
 from provisiond.plugins.manifest import check_api, check_plugin_id, read_manifest
-from provisiond.plugins.messages import parsed_action, parsed_answer, parsed_files, parsed_parameters, parsed_rules
+from provisiond.plugins.messages import (
+    parsed_action,
+    parsed_answer,
+    parsed_files,
+    parsed_many,
+    parsed_parameters,
+    parsed_rules,
+)
 from provisiond.plugins.pool import WorkerPool
 from provisiond.plugins.problems import Problem, Problems
 from provisiond.plugins.revisions import revision_of, revision_with
@@ -190,6 +197,40 @@ class PluginRegistry:
         """
         return parsed_files(await self._called("device", plugin_id, device.id, device, dict(raw_config)))
 
+    async def files_of_many(
+        self, plugin_id: str, asked: Sequence[tuple[Device, Mapping[str, Any]]]
+    ) -> list[tuple[RenderedFile, ...] | ProvisiondError]:
+        """Return for each device its files, or why there are none; all are asked for with one call.
+
+        What ends the whole call, such as a worker that dies over one of them, is followed by a call for each.
+        """
+        rows = [(device, dict(raw_config)) for device, raw_config in asked]
+        payloads: list[bytes] = []
+        if len(rows) > 1:
+            try:
+                place, seconds = self._present(plugin_id), self._load_seconds + self._render_seconds
+                payloads = parsed_many(await self._workers.call("devices", place, rows, seconds=seconds))[: len(rows)]
+            except PluginProblem:
+                payloads = []
+        answers = [self._files_in(plugin_id, row[0], payload) for row, payload in zip(rows, payloads, strict=False)]
+        for device, raw_config in asked[len(payloads) :]:
+            answers.append(await self._files_alone(plugin_id, device, raw_config))
+        return answers
+
+    def _files_in(self, plugin_id: str, device: Device, payload: bytes) -> tuple[RenderedFile, ...] | ProvisiondError:
+        try:
+            return parsed_files(self._judged("device", plugin_id, device.id, payload))
+        except PluginProblem as problem:
+            return problem
+
+    async def _files_alone(
+        self, plugin_id: str, device: Device, raw_config: Mapping[str, Any]
+    ) -> tuple[RenderedFile, ...] | ProvisiondError:
+        try:
+            return await self.device_files(plugin_id, device, raw_config)
+        except ProvisiondError as problem:
+            return problem
+
     async def synchronize(self, plugin_id: str, device: Device, raw_config: Mapping[str, Any]) -> SyncAction | None:
         """Return what makes the phone fetch its files again; None when the plugin has done it already.
 
@@ -310,6 +351,14 @@ class PluginRegistry:
         seconds = self._load_seconds + self._render_seconds if kind != "associate" else self._load_seconds
         try:
             payload = await self._workers.call(kind, place, *arguments, seconds=seconds)
+        except PluginProblem as problem:
+            self._problems.note(plugin_id, kind, problem.sentence, device_id)
+            raise
+        return self._judged(kind, plugin_id, device_id, payload)
+
+    def _judged(self, kind: str, plugin_id: str, device_id: str | None, payload: bytes) -> bytes:
+        """Return a worker's answer, after noting the problem that it tells, or that there is none any more."""
+        try:
             parsed_answer(payload)
         except PluginProblem as problem:
             self._problems.note(plugin_id, kind, problem.sentence, device_id)

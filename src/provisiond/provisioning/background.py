@@ -32,6 +32,7 @@ class BackgroundQueue:
         self._ids: dict[str, None] = {}
         self._sources: deque[Iterator[str]] = deque()
         self._running = 0
+        self._working = 0
         self._holds = 0
         self._stopped = False
         self._calm: list[Deferred[None]] = []
@@ -39,7 +40,7 @@ class BackgroundQueue:
 
     def __len__(self) -> int:
         # What was added and not read yet counts as one each: nobody knows yet how many devices these are.
-        return len(self._ids) + len(self._sources) + self._running
+        return len(self._ids) + len(self._sources) + self._working
 
     @property
     def idle(self) -> bool:
@@ -99,10 +100,13 @@ class BackgroundQueue:
                 device_id = self._next()
                 if device_id is None:
                     break
+                self._working += 1
                 try:
                     await self._work(device_id)
                 except Exception:
                     log.failure("work on a device in the background failed")
+                finally:
+                    self._working -= 1
         finally:
             self._running -= 1
             self._finish_if_idle()

@@ -96,7 +96,7 @@ class Surroundings:
     :param parameter_defaults: values of parameters that nobody set, e.g. ``plugin_server`` of the settings.
     :param keys_in_urls: True when phones' URLs carry their tenant's provisioning key.
     :param rendered_limit: bytes of rendered files kept in memory.
-    :param background_limit: devices rendered at a time in the background.
+    :param background_limit: calls of plugins at a time in the background.
     :param auth_service: vouches for tokens that are not ours, or None; its word counts for ``auth_seconds``.
     :param master_tenant: uuid of the master tenant; by default a random one, made at the first start.
     :param followed: kinds of objects that other processes may write.

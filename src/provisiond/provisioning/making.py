@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from provisiond.errors import PluginProblem, ProvisiondError
 from provisiond.model.config import Config
 from provisiond.model.device import Device
-from provisiond.plugins.values import LoadedPlugin
+from provisiond.plugins.values import LoadedPlugin, RenderedFile
 from provisiond.provisioning.deconfiguring import Deconfiguring
 from provisiond.provisioning.file_sets import FileSet
 from provisiond.provisioning.flattening import Flattening
@@ -26,6 +26,7 @@ RETRY_SECONDS = 30.0
 SIP_USERNAME = "sip_username"
 SECRETS = "secrets"
 RENDERED_AT = "rendered_at"
+Making = Callable[[str, Device, Mapping[str, Any]], Awaitable[Sequence[RenderedFile]]]
 _UNEXPECTED = "the files could not be made because of a fault of the server, see the log"
 
 
@@ -73,14 +74,17 @@ class Maker:
         self._clock = clock
         self.told: Callable[[str, str, float], object] = lambda plugin, outcome, seconds: None
 
-    async def device_set(self, number: int, device: Device, former: Outcome | None) -> tuple[Outcome, FileSet | None]:
+    async def device_set(
+        self, number: int, device: Device, former: Outcome | None, making: Making | None = None
+    ) -> tuple[Outcome, FileSet | None]:
         """Return how making the files of a device ended, and the files. Never raises.
 
         :param number: number of the last change before this call.
         :param former: how it ended last time; a failure is not repeated at once for the same input.
+        :param making: asks the plugin, given its id, device and raw_config; by default the plugin host.
         """
         try:
-            return await self._made(number, device, former)
+            return await self._made(number, device, former, making or self._host.device_files)
         except ProvisiondError as error:
             await self._deconfiguring.undo(device)
             return Outcome(number, None, error.sentence), None
@@ -120,7 +124,9 @@ class Maker:
             self._files.put(key, kept)
         return kept
 
-    async def _made(self, number: int, device: Device, former: Outcome | None) -> tuple[Outcome, FileSet | None]:
+    async def _made(
+        self, number: int, device: Device, former: Outcome | None, making: Making
+    ) -> tuple[Outcome, FileSet | None]:
         plugin = self._plugin_of(device)
         raw_config = await self._flattening.of(device)
         revision = device_revision(plugin.revision, self._year(), device, raw_config)
@@ -133,14 +139,14 @@ class Maker:
         await self._deconfiguring.undo(device)
         began = self._clock.seconds()
         try:
-            rendered = await self._host.device_files(plugin.id, device, raw_config)
+            rendered = await making(plugin.id, device, raw_config)
         except ProvisiondError as error:
             self.told(plugin.id, "failed", self._clock.seconds() - began)
             return Outcome(number, revision, error.sentence, self._clock.seconds() + RETRY_SECONDS), None
         self.told(plugin.id, "made", self._clock.seconds() - began)
         if self._loaded(plugin.id).revision != plugin.revision:
             # The plugin was replaced meanwhile: these bytes must not be kept under either revision.
-            return await self._made(number, device, former)
+            return await self._made(number, device, former, making)
         return Outcome(number, revision), FileSet(revision=revision, files=rendered, facts=self._facts(raw_config))
 
     def _facts(self, raw_config: dict[str, Any]) -> dict[str, Any]:

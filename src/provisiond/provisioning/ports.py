@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from provisiond.errors import ProvisiondError
 from provisiond.identification.values import DeviceInfo, PhoneRequest
 from provisiond.model.config import Config
 from provisiond.model.device import Device
@@ -101,6 +102,9 @@ class PluginHost(Protocol):
     async def device_files(
         self, plugin_id: str, device: Device, raw_config: Mapping[str, Any]
     ) -> Sequence[RenderedFile]: ...
+    async def files_of_many(
+        self, plugin_id: str, asked: Sequence[tuple[Device, Mapping[str, Any]]]
+    ) -> Sequence[Sequence[RenderedFile] | ProvisiondError]: ...
     async def synchronize(self, plugin_id: str, device: Device, raw_config: Mapping[str, Any]) -> SyncAction | None: ...
     def undoes(self, plugin_id: str) -> bool: ...
     async def deconfigure(self, plugin_id: str, device: Device) -> None: ...

@@ -20,7 +20,17 @@ from provisiond.provisioning.events import DeviceConfigured, Events
 from provisiond.provisioning.fetches import Fetches
 from provisiond.provisioning.file_sets import FileSet
 from provisiond.provisioning.flattening import Flattening
-from provisiond.provisioning.making import SECRETS, SIP_USERNAME, Maker, Outcome, common_key, device_key, year_of
+from provisiond.provisioning.gathering import AT_ONCE, Gathering
+from provisiond.provisioning.making import (
+    SECRETS,
+    SIP_USERNAME,
+    Maker,
+    Making,
+    Outcome,
+    common_key,
+    device_key,
+    year_of,
+)
 from provisiond.provisioning.ports import Clock, PluginHost
 from provisiond.provisioning.rendered_files import RenderedFiles
 from provisiond.provisioning.serial import SharedRuns
@@ -37,7 +47,7 @@ class Rendering:
     who asks for the same device meanwhile waits for the same rendering. The rest follows in the background.
 
     :param files: keeps the rendered sets, also over a restart.
-    :param background_limit: devices rendered at a time in the background.
+    :param background_limit: calls of plugins at a time in the background.
     """
 
     def __init__(
@@ -72,7 +82,8 @@ class Rendering:
         self._commons: dict[str, tuple[int, str]] = {}
         self._common_runs: SharedRuns[FileSet] = SharedRuns()
         self._runs: SharedRuns[tuple[Outcome, FileSet | None]] = SharedRuns()
-        self.background = BackgroundQueue(clock, self._refresh, background_limit)
+        self._gathering = Gathering(host, clock, background_limit)
+        self.background = BackgroundQueue(clock, self._refresh_gently, background_limit * AT_ONCE)
 
     # For phones
 
@@ -299,19 +310,26 @@ class Rendering:
             things.extend(("config", config) for config in self._tree.graph.ancestors(device.config))
         return self._changes.newest(things)
 
-    async def _ensured(self, device_id: str) -> tuple[Outcome, FileSet | None]:
+    async def _ensured(self, device_id: str, making: Making | None = None) -> tuple[Outcome, FileSet | None]:
         """Return an outcome that began after every change known when this was called, with its files."""
         needed = self._newest(device_id)
         while True:
-            outcome, files = await self._runs.run(device_id, partial(self._make, device_id))
+            outcome, files = await self._runs.run(device_id, partial(self._make, device_id, making))
             if outcome.number >= needed or device_id not in self._directory:
                 return outcome, files
 
     async def _refresh(self, device_id: str) -> None:
-        outcome = self._outcomes.get(device_id)
-        if device_id in self._directory and (outcome is None or not self._is_fresh(device_id, outcome)):
-            await self._fetch_ahead(device_id)
+        if self._is_stale(device_id):
             await self._ensured(device_id)
+
+    async def _refresh_gently(self, device_id: str) -> None:
+        if self._is_stale(device_id):
+            await self._fetch_ahead(device_id)
+            await self._ensured(device_id, self._gathering.device_files)
+
+    def _is_stale(self, device_id: str) -> bool:
+        outcome = self._outcomes.get(device_id)
+        return device_id in self._directory and (outcome is None or not self._is_fresh(device_id, outcome))
 
     async def _fetch_ahead(self, device_id: str) -> None:
         """Have the config of a device at hand, and with the same look those of the devices that come next."""
@@ -321,13 +339,13 @@ class Rendering:
         devices = map(self._directory.get, (device_id, *self.background.upcoming(FETCHED_AHEAD)))
         await self._tree.fetch({each.config for each in devices if each is not None and each.config is not None})
 
-    async def _make(self, device_id: str) -> tuple[Outcome, FileSet | None]:
+    async def _make(self, device_id: str, making: Making | None) -> tuple[Outcome, FileSet | None]:
         number = self._changes.number
         self.background.discard(device_id)
         device = self._directory.get(device_id)
         if device is None:
             return Outcome(number, None, "the device does not exist"), None
-        outcome, files = await self.maker.device_set(number, device, self._outcomes.get(device_id))
+        outcome, files = await self.maker.device_set(number, device, self._outcomes.get(device_id), making)
         if files is not None and device_id in self._directory:
             self._keep(device_id, files)
         elif files is not None:

@@ -17,10 +17,12 @@ from provisiond.plugins.messages import (
     packed_action,
     packed_answer,
     packed_files,
+    packed_many,
     packed_rules,
     parsed_action,
     parsed_answer,
     parsed_files,
+    parsed_many,
     parsed_rules,
 )
 from provisiond.plugins.values import RenderedFile
@@ -35,6 +37,31 @@ def test_frames_come_out_as_they_went_in(payloads: list[bytes], step: int) -> No
     frames = Frames()
     found = [each for start in range(0, len(stream), step) for each in frames.feed(stream[start : start + step])]
     assert found == payloads
+
+
+@given(st.lists(st.binary(max_size=50), max_size=6))
+def test_several_answers_come_out_as_they_went_in(payloads: list[bytes]) -> None:
+    assert parsed_many(packed_many(payloads)) == payloads
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"[]\n",
+        packed_answer({}),
+        packed_answer({"sizes": 3}, b"abc"),
+        packed_answer({"sizes": [4]}, b"abc"),
+        packed_answer({"sizes": [2]}, b"abc"),
+        packed_answer({"sizes": [-1, 4]}, b"abc"),
+        packed_answer({"sizes": [True, 2]}, b"abc"),
+        packed_answer({"sizes": ["3"]}, b"abc"),
+        packed_answer({"problem": "it broke"}),
+    ],
+)
+def test_several_answers_that_are_not_right_are_a_problem(payload: bytes) -> None:
+    with pytest.raises(PluginProblem):
+        parsed_many(payload)
 
 
 def test_a_frame_that_is_too_large_is_refused() -> None:

@@ -268,6 +268,32 @@ class TestBackground:
         clock.advance(0)
         assert gate.passed == 10
 
+    def test_what_comes_next_is_told_and_what_runs_is_counted(self, clock):
+        gate, begun = Gate(), []
+        gate.shut()
+
+        async def work(device_id):
+            begun.append(device_id)
+            await gate()
+
+        queue = BackgroundQueue(clock, work, 3)
+        queue.add("ab")
+        # It is one thing to do however many could run.
+        assert len(queue) == 1
+        assert not queue.idle
+        assert queue.upcoming(5) == []
+        queue.add("cdefg")
+        clock.advance(0)
+        assert begun == ["a", "b", "c"]
+        assert queue.upcoming(2) == ["d", "e"]
+        assert len(queue) == 3 + len("defg") + 1
+        gate.open()
+        for _ in range(9):
+            clock.advance(0)
+        assert sorted(begun) == list("abcdefg")
+        assert len(queue) == 0
+        assert queue.idle
+
     def test_a_source_is_read_in_portions(self, clock):
         gate = Gate()
         gate.shut()
