@@ -313,6 +313,8 @@ class Rendering:
     async def _ensured(self, device_id: str, making: Making | None = None) -> tuple[Outcome, FileSet | None]:
         """Return an outcome that began after every change known when this was called, with its files."""
         needed = self._newest(device_id)
+        if making is None:
+            self._gathering.hurry(device_id)
         while True:
             outcome, files = await self._runs.run(device_id, partial(self._make, device_id, making))
             if outcome.number >= needed or device_id not in self._directory:
@@ -325,7 +327,8 @@ class Rendering:
     async def _refresh_gently(self, device_id: str) -> None:
         if self._is_stale(device_id):
             await self._fetch_ahead(device_id)
-            await self._ensured(device_id, self._gathering.device_files)
+            with self._gathering.expecting(device_id):
+                await self._ensured(device_id, self._gathering.device_files)
 
     def _is_stale(self, device_id: str) -> bool:
         outcome = self._outcomes.get(device_id)

@@ -89,6 +89,48 @@ def test_plugins_of_the_older_interface_are_asked_for_one_at_a_time(host, clock)
     assert all(result.called for result in results)
 
 
+def test_who_hurries_waits_for_no_turn_and_no_other_device(host, clock):
+    gathering = Gathering(host, clock, 1)
+    host.gate.shut()
+    with gathering.expecting("d0"), gathering.expecting("d1"):
+        first = begin(gathering.device_files("old", DEVICES[0], {}))
+        second = begin(gathering.device_files("old", DEVICES[1], {}))
+        clock.advance(0)
+        assert host.calls == [("old", ["d0"])]
+        gathering.hurry("d1")
+        gathering.hurry("d0")
+        assert host.calls == [("old", ["d0"]), ("old", ["d1"])]
+        again = begin(gathering.device_files("old", DEVICES[1], {}))
+        assert len(host.calls) == 3
+    host.gate.open()
+    clock.advance(0)
+    assert len(host.calls) == 3
+    assert [first.result, second.result, again.result] == [("old", "d0"), ("old", "d1"), ("old", "d1")]
+
+
+def test_a_device_may_be_expected_twice(host, clock):
+    gathering = Gathering(host, clock, 1)
+    with gathering.expecting("d0"):
+        with gathering.expecting("d0"):
+            gathering.hurry("d0")
+        begin(gathering.device_files("p", DEVICES[0], {}))
+    clock.advance(0)
+    assert host.calls == [("p", ["d0"])]
+
+
+def test_nobody_is_hurried_who_is_not_expected(host, clock):
+    gathering = Gathering(host, clock, 1)
+    gathering.hurry("d0")
+    begin(gathering.device_files("p", DEVICES[0], {}))
+    gathering.hurry("d0")
+    assert host.calls == []
+    with gathering.expecting("d1"):
+        gathering.hurry("d1")
+    begin(gathering.device_files("p", DEVICES[1], {}))
+    clock.advance(0)
+    assert host.calls == [("p", ["d0", "d1"])]
+
+
 def test_a_problem_is_that_of_its_device(host, clock):
     gathering = Gathering(host, clock, 1)
     good = begin(gathering.device_files("p", DEVICES[0], {}))
