@@ -142,6 +142,7 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
     :param reactor: for time, threads, processes and connections to repositories.
     """
     state = settings.general.state_dir.absolute()
+    compiled = settings.general.cache_dir.absolute() / "templates"
     metrics, late, current = Metrics(), LateParameters(), CurrentSettings(settings)
     threads = ThreadRunner(reactor, reactor.getThreadPool())
     questions, knowledge, reaching = PluginQuestions(), Knowledge.shipped(), reaching_of(settings, reactor)
@@ -154,10 +155,11 @@ def compose(settings: Settings, reactor: Any, database: Database) -> Parts:
         questions,
         specific=settings.plugin_config,
         workers=settings.plugins.legacy_workers,
+        compiled=compiled,
     )
     registry = FullPluginRegistry(
         state / "plugins",
-        WorkerPool(reactor, workers=settings.plugins.workers),
+        WorkerPool(reactor, workers=settings.plugins.workers, compiled=compiled),
         threads,
         reactor.seconds,
         copies=WorkingCopies(state / "development") if settings.general.development else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -141,6 +142,7 @@ class Processes(TestCase):
             lambda: Environment(proxies={}, locale=None, general={}, base=BASE, can_notify=True),
             self.questions,
             workers=1,
+            compiled=self.root / "compiled",
         )
         self.registry = FullPluginRegistry(
             plugins,
@@ -184,6 +186,21 @@ class Processes(TestCase):
             assert "status 3" in await self.problem(self.device("bad", X_kind="dies"))
             assert await self.device("bad") == ()
             assert [file.trigger for file in await self.device("acme")] == [True]
+
+        return self.whole(work())
+
+    def test_a_new_process_takes_the_templates_that_another_has_compiled(self) -> Deferred[None]:
+        async def work() -> None:
+            before = await self.device("acme")
+            compiled = list((self.root / "compiled").iterdir())
+            assert compiled
+            for path in compiled:
+                os.utime(path, (1, 1))
+            await self.problem(self.device("bad", X_kind="dies"))
+            assert await self.device("acme") == before
+            # Reading one is noted in its time; writing one anew would give it another name or number.
+            assert any(path.stat().st_mtime > 1 for path in compiled)
+            assert sorted((self.root / "compiled").iterdir()) == sorted(compiled)
 
         return self.whole(work())
 

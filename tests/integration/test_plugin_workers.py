@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -88,7 +89,9 @@ class Workers(TestCase):
         self.addCleanup(self.directory.cleanup)
         self.root = Path(self.directory.name)
         put(self.root, "good", GOOD)
-        self.pool = WorkerPool(reactor, workers=2)  # type: ignore[arg-type]
+        compiled = self.root.parent / f"{self.root.name}-compiled"
+        self.addCleanup(shutil.rmtree, compiled, ignore_errors=True)
+        self.pool = WorkerPool(reactor, workers=2, compiled=compiled)  # type: ignore[arg-type]
         self.registry = PluginRegistry(self.root, self.pool, Threads(), time.time, load_seconds=60, render_seconds=1)
 
     def tearDown(self) -> Deferred[None]:
@@ -225,6 +228,22 @@ class Workers(TestCase):
             await self.registry.start()
             answers = await self.registry.files_of_many("bad", rows)
             assert [[len(file.content) for file in files] for files in answers] == [[2**23] * 5] * 2
+
+        return self.run_async(work())
+
+    def test_a_new_process_takes_the_templates_that_another_has_compiled(self) -> Deferred[None]:
+        async def work() -> None:
+            await self.registry.start()
+            await self._good_goes_on()
+            (compiled,) = (self.root.parent / f"{self.root.name}-compiled").iterdir()
+            number = compiled.stat().st_ino
+            os.utime(compiled, (1, 1))
+            self.registry._workers = WorkerPool(reactor, compiled=compiled.parent)  # type: ignore[arg-type]
+            await self._good_goes_on()
+            await self.registry.stop()
+            assert compiled.stat().st_mtime > 1
+            assert compiled.stat().st_ino == number
+            self.registry._workers = self.pool
 
         return self.run_async(work())
 

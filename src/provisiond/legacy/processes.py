@@ -141,6 +141,7 @@ class LegacyProcesses:
     :param specific: settings by plugin id.
     :param workers: how many processes at most; each is started when it is first needed.
     :param questions: answers what plugins ask.
+    :param compiled: directory for compiled templates; None to keep none.
     """
 
     def __init__(
@@ -152,6 +153,7 @@ class LegacyProcesses:
         *,
         specific: Mapping[str, Mapping[str, Any]] | None = None,
         workers: int = 2,
+        compiled: Path | None = None,
     ) -> None:
         self.reactor = reactor
         self.questions = questions
@@ -159,6 +161,7 @@ class LegacyProcesses:
         self._environment = environment
         self._specific = specific or {}
         self._workers = workers
+        self._compiled = [] if compiled is None else [str(compiled)]
         self._slots: dict[str, int] = {}
         self._processes: dict[int, _Process] = {}
         self._locks: dict[str, DeferredLock] = {}
@@ -300,7 +303,7 @@ class LegacyProcesses:
         self.reactor.spawnProcess(
             process,
             sys.executable,
-            [sys.executable, "-B", "-m", "provisiond.legacy.worker", str(directory)],
+            [sys.executable, "-B", "-m", "provisiond.legacy.worker", str(directory), *self._compiled],
             env={**kept_environment(), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"},
             childFDs=DESCRIPTORS,
         )

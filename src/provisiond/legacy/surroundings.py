@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from jinja2 import BytecodeCache
+
 
 class Bridge(Protocol):
     """The way from a plugin to the server."""
@@ -21,6 +23,7 @@ class Surroundings:
     """Of one process; changed in place, because plugins keep references.
 
     :ivar proxies: the live mapping that plugins read at each download.
+    :ivar compiled: keeps compiled templates; None to keep none.
     """
 
     def __init__(self) -> None:
@@ -28,6 +31,7 @@ class Surroundings:
         self.locale: str | None = None
         self.bridge: Bridge | None = None
         self.sync_service: Any = None
+        self.compiled: BytecodeCache | None = None
         self._homes: dict[Path, Path] = {}
 
     def follow(self, proxies: Mapping[str, str], locale: str | None) -> None:

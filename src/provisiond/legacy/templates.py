@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,8 +26,7 @@ class TemplatePluginHelper:
 
     def __init__(self, plugin_dir: str) -> None:
         directories = [os.path.join(plugin_dir, name) for name in (self.CUSTOM_TPL_DIR, self.DEFAULT_TPL_DIR)]
-        # Phones parse what comes out, in formats of their own: templates escape by themselves.
-        self._environment = Environment(loader=ProvdFileSystemLoader(directories), autoescape=False)  # noqa: S701
+        self._environment = _environment(directories)
 
     def get_dev_template(self, filename: str | None, dev: Mapping[str, Any]) -> Template:
         """Return the template of a file name, else of the device's model, else ``base.tpl``.
@@ -79,10 +78,16 @@ def check_templates(plugin_dir: str) -> None:
     :raises jinja2.TemplateSyntaxError: naming the template and the line.
     """
     directories = [os.path.join(plugin_dir, each) for each in ("var/templates", "templates")]
-    environment = Environment(loader=ProvdFileSystemLoader(directories), autoescape=False)  # noqa: S701
+    environment = _environment(directories)
     for directory in directories:
         for path in sorted(Path(directory).rglob("*.tpl")):
             environment.get_template(str(path.relative_to(directory)))
+
+
+def _environment(directories: Sequence[str]) -> Environment:
+    # Phones parse what comes out, in formats of their own: templates escape by themselves.
+    loader = ProvdFileSystemLoader(directories)
+    return Environment(loader=loader, autoescape=False, bytecode_cache=HERE.compiled)  # noqa: S701
 
 
 def written(target: Path, content: bytes) -> None:

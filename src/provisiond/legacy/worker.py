@@ -24,6 +24,7 @@ from provisiond.legacy.calls import Calls
 from provisiond.legacy.own_copies import OwnCopies
 from provisiond.legacy.surroundings import HERE
 from provisiond.legacy.wire import ANSWER, NUMBER, QUESTION, READY, Instruction
+from provisiond.plugins.compiled_templates import templates_kept_in
 from provisiond.plugins.messages import HEAD, framed, packed_answer
 from provisiond.plugins.worker import ANSWERS
 
@@ -113,7 +114,10 @@ class Connection:
 
 
 def main() -> None:
-    """Run as a worker; descriptor 0 brings calls, 3 takes answers, 1 and 2 go to the server's log."""
+    """Run as a worker; descriptor 0 brings calls, 3 takes answers, 1 and 2 go to the server's log.
+
+    The arguments are a directory for this process alone and, if there is one, that for compiled templates.
+    """
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     calls = os.fdopen(os.dup(0), "rb")
@@ -124,6 +128,7 @@ def main() -> None:
     OwnCopies(HERE).watch()
     connection = Connection(calls, out)
     HERE.bridge = connection
+    HERE.compiled = templates_kept_in(sys.argv[2:])
     connection.handle = Calls(HERE, Path(sys.argv[1]), reactor).answer
     reactor.callWhenRunning(connection.start)
     reactor.run(installSignalHandlers=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from attrs import field, frozen
-from jinja2 import TemplateError
+from jinja2 import BytecodeCache, TemplateError
 
 from provisiond.errors import PluginProblem, ProvisiondError
 from provisiond.identification.values import DeviceInfo
@@ -42,16 +42,19 @@ class PluginPlace:
 
 
 class HostedPlugin:
-    """A plugin loaded in this process; every call either gives a checked value or raises PluginProblem."""
+    """A plugin loaded in this process; every call either gives a checked value or raises PluginProblem.
 
-    def __init__(self, place: PluginPlace) -> None:
+    :param compiled: keeps compiled templates.
+    """
+
+    def __init__(self, place: PluginPlace, compiled: BytecodeCache | None = None) -> None:
         self.place = place
         check_plugin_id(place.id)
         self.info: PluginInfo = read_manifest(place.directory)
         check_api(self.info)
         context = make_context(place.id, self.info.version, self.info.capabilities, place.year, dict(place.values))
         self._plugin: Plugin = load_code(place.directory, context)
-        self._renderer = TemplateRenderer(place.directory)
+        self._renderer = TemplateRenderer(place.directory, compiled)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -127,9 +130,13 @@ class HostedPlugin:
 
 
 class PluginShelf:
-    """The plugins that this process has loaded; one is loaded again when its revision changes."""
+    """The plugins that this process has loaded; one is loaded again when its revision changes.
 
-    def __init__(self) -> None:
+    :param compiled: keeps compiled templates.
+    """
+
+    def __init__(self, compiled: BytecodeCache | None = None) -> None:
+        self._compiled = compiled
         self._hosted: dict[str, HostedPlugin] = {}
 
     def plugin(self, place: PluginPlace) -> HostedPlugin:
@@ -140,6 +147,6 @@ class PluginShelf:
         hosted = self._hosted.get(place.id)
         if hosted is None or hosted.place != place:
             self._hosted.pop(place.id, None)
-            hosted = HostedPlugin(place)
+            hosted = HostedPlugin(place, self._compiled)
             self._hosted[place.id] = hosted
         return hosted

@@ -6,6 +6,7 @@ import pickle
 import sys
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from attrs import define
@@ -68,9 +69,11 @@ class WorkerPool:
     """Runs calls of plugins in worker processes.
 
     :param workers: how many processes at most; each is started when it is first needed.
+    :param compiled: directory for compiled templates; None to keep none.
     """
 
-    def __init__(self, reactor: Reactor, *, workers: int = 2) -> None:
+    def __init__(self, reactor: Reactor, *, workers: int = 2, compiled: Path | None = None) -> None:
+        self._compiled = compiled
         self._reactor = reactor
         self._limit = workers
         self._all: set[_Worker] = set()
@@ -117,7 +120,7 @@ class WorkerPool:
         self._reactor.spawnProcess(
             worker,
             sys.executable,
-            [sys.executable, "-B", "-m", "provisiond.plugins.worker"],
+            [sys.executable, "-B", "-m", "provisiond.plugins.worker", *filter(None, [self._compiled])],
             env={**kept_environment(), "PYTHONUNBUFFERED": "1"},
             childFDs=DESCRIPTORS,
         )

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from jinja2 import FileSystemLoader, StrictUndefined, Template, TemplateSyntaxError
+from jinja2 import BytecodeCache, FileSystemLoader, StrictUndefined, Template, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from provisiond.errors import PluginProblem
@@ -38,9 +38,11 @@ class TemplateRenderer:
 
     The environment is Jinja's immutable sandbox: a missing name is an error, and a template can reach nothing but its
     values. Templates whose name ends in ``.xml.tpl``, ``.htm.tpl`` or ``.html.tpl`` escape every value for XML.
+
+    :param compiled: keeps what was compiled; None to compile each template once for this object.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, compiled: BytecodeCache | None = None) -> None:
         make = partial(
             ImmutableSandboxedEnvironment,
             loader=FileSystemLoader([directory / "var" / "templates", directory / "templates"]),
@@ -50,6 +52,7 @@ class TemplateRenderer:
             keep_trailing_newline=True,
             auto_reload=False,
             cache_size=2_000,
+            bytecode_cache=compiled,
         )
         self._xml = make(autoescape=True, finalize=_legal_in_xml)
         self._text = make(autoescape=False, finalize=_on_one_line)

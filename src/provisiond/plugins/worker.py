@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, BinaryIO, Final
 
 from provisiond.errors import ProvisiondError
+from provisiond.plugins.compiled_templates import templates_kept_in
 from provisiond.plugins.hosting import PluginPlace, PluginShelf
 from provisiond.plugins.messages import (
     HEAD,
@@ -81,9 +82,8 @@ def _exactly(stream: BinaryIO, size: int) -> bytes | None:
     return data if len(data) == size else None
 
 
-def serve(stream: BinaryIO, out: BinaryIO) -> None:
+def serve(stream: BinaryIO, out: BinaryIO, shelf: PluginShelf) -> None:
     """Answer calls until the stream ends."""
-    shelf = PluginShelf()
     while (head := _exactly(stream, HEAD.size)) is not None:
         payload = _exactly(stream, HEAD.unpack(head)[0])
         if payload is None:
@@ -95,7 +95,10 @@ def serve(stream: BinaryIO, out: BinaryIO) -> None:
 
 
 def main() -> None:
-    """Run as a worker; descriptor 0 brings calls, 3 takes answers, 1 and 2 go to the server's log."""
+    """Run as a worker; descriptor 0 brings calls, 3 takes answers, 1 and 2 go to the server's log.
+
+    The argument, if there is one, is the directory for compiled templates.
+    """
     # The server, which answers phones, goes first where there is not time for both.
     os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
@@ -104,7 +107,7 @@ def main() -> None:
     out = os.fdopen(ANSWERS, "wb")
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
-    serve(calls, out)
+    serve(calls, out, PluginShelf(templates_kept_in(sys.argv[1:])))
     sys.stdout.flush()
     os._exit(0)
 
