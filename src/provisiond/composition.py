@@ -114,8 +114,7 @@ class Parts:
             for sentence in await self.threads.run(recover):
                 log.warn("{sentence}", sentence=sentence)
         await self.house.parameters.load()
-        await self.registry.start()
-        await self.house.start(self.host, self.http_port)
+        await self.house.start(self.host, self.http_port, self.registry.start)
         await self.archives.load()
         await self.catalog.load()
         await self.watch.start()

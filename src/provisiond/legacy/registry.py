@@ -19,7 +19,7 @@ from provisiond.plugins.hosting import PluginPlace
 from provisiond.plugins.legacy_facts import LegacyRunner, check_interface, parsed_facts, plain_device
 from provisiond.plugins.manifest import check_api, check_plugin_id, read_manifest
 from provisiond.plugins.messages import parsed_answer, parsed_files
-from provisiond.plugins.registry import PluginRegistry, log
+from provisiond.plugins.registry import PluginRegistry, log, plugin_names
 from provisiond.plugins.revisions import revision_with, static_state
 from provisiond.plugins.values import STATIC, LegacyFacts, LoadedPlugin, PluginInfo, RenderedFile, ServedBy
 from provisiond.sdk import SyncAction
@@ -53,22 +53,18 @@ class FullPluginRegistry(PluginRegistry):
         self._knowledge = knowledge
 
     async def start(self) -> None:
-        """Load every plugin; those of the older interface side by side."""
+        """Load every plugin, several side by side."""
         if self._copies is not None:
             await self._threads.run(self._copies.clear)
         await self._threads.run(self._runner.recover)
-        kinds: dict[str, bool] = await self._threads.run(_kinds, self._directory)
+        names = await self._threads.run(plugin_names, self._directory)
         slots = DeferredSemaphore(LOADED_AT_ONCE)
 
         async def loaded(name: str) -> None:
             async with slots:
                 await self._loaded_or_noted(name)
 
-        side_by_side = [Deferred.fromCoroutine(loaded(name)) for name in kinds if kinds[name]]
-        for name in kinds:
-            if not kinds[name]:
-                await self._loaded_or_noted(name)
-        await gatherResults(side_by_side, consumeErrors=True)
+        await gatherResults([Deferred.fromCoroutine(loaded(name)) for name in names], consumeErrors=True)
         self._loaded = dict(sorted(self._loaded.items()))
 
     async def _loaded_or_noted(self, plugin_id: str) -> None:
@@ -317,16 +313,3 @@ class FullPluginRegistry(PluginRegistry):
 
     def _for_native(self, argument: Any) -> Any:
         return in_own_words(argument, self._knowledge) if isinstance(argument, Device) else argument
-
-
-def _kinds(directory: Path) -> dict[str, bool]:
-    """Return the ids of all plugins on disk, and whether each is of the older interface; blocks."""
-    directory.mkdir(parents=True, exist_ok=True)
-    kinds: dict[str, bool] = {}
-    for child in sorted(directory.iterdir()):
-        if child.is_dir() and not child.name.startswith("."):
-            try:
-                kinds[child.name] = read_manifest(child).api is None
-            except PluginProblem:
-                kinds[child.name] = False
-    return kinds

@@ -89,7 +89,7 @@ class PluginRegistry:
         """Load every plugin of the directory; what does not load is kept as a problem."""
         if self._copies is not None:
             await self._threads.run(self._copies.clear)
-        names = await self._threads.run(_plugin_names, self._directory)
+        names = await self._threads.run(plugin_names, self._directory)
         for name in names:
             try:
                 await self.load(name)
@@ -375,6 +375,7 @@ class PluginRegistry:
             listener()
 
 
-def _plugin_names(directory: Path) -> list[str]:
+def plugin_names(directory: Path) -> list[str]:
+    """Return the ids of all plugins on disk; blocks."""
     directory.mkdir(parents=True, exist_ok=True)
     return sorted(child.name for child in directory.iterdir() if child.is_dir() and not child.name.startswith("."))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from attrs import frozen
+from twisted.internet.defer import Deferred
 
 from provisiond.errors import StartProblem
 from provisiond.identification.extract import Identifier
@@ -299,16 +300,23 @@ class House:
         self.parameters.listen(self._parameter_changed)
         host.on_problem(self._problem_seen)
 
-    async def start(self, host: str, http_port: int) -> Path | None:
+    async def start(
+        self, host: str, http_port: int, loading: Callable[[], Awaitable[None]] | None = None
+    ) -> Path | None:
         """Fill the memory, create what a fresh system begins with, and begin to work.
-
-        The plugin host has been started before.
 
         :param host: advertised address of this server, for the default configs.
         :param http_port: advertised port of the HTTP service for phones.
+        :param loading: starts the plugin host, while devices and configs are read; None when it has been started.
         :return: the file with the administrator's token when this start made it, else None.
         :raises StartProblem: when the token cannot be written.
         """
+        filling = Deferred.fromCoroutine(self._fill())
+        try:
+            if loading is not None:
+                await loading()
+        finally:
+            await filling
         wanted = self._around.master_tenant
         await self.tenants.load(wanted)
         if wanted not in (None, self.tenants.master):
@@ -316,8 +324,6 @@ class House:
         await self.parameters.load()
         await self.tokens.load()
         await self.operations.load()
-        await self.tree.fill()
-        await self.directory.fill(self._stores.devices.all())
         self.plugins.changed((), "started")
         await self.plugins.note_faults(tuple(self._around.host.loaded()))
         await create_default_configs(self._stores.configs, self.configs, host, http_port)
@@ -326,6 +332,10 @@ class House:
         if self.host_side is not None:
             await self.host_side.extensions.start()
         return token
+
+    async def _fill(self) -> None:
+        await self.tree.fill()
+        await self.directory.fill(self._stores.devices.all())
 
     def stamp(self) -> int:
         """Return a value that differs after any change that may make a phone get something else."""
