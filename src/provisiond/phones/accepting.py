@@ -15,7 +15,7 @@ from provisiond.phones.service import PhoneService
 log = Logger()
 
 ACCEPTS_PER_TURN: Final = 100
-SHARED_ACCEPTS_PER_TURN: Final = 4
+SHARED_ACCEPTS_PER_TURN: Final = 1
 
 
 class PhonePort(Port):
