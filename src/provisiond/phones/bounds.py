@@ -18,7 +18,7 @@ class HttpBounds:
 
     :ivar under_way: requests that could not be answered at once, those for large files included.
     :ivar sending: large files that are being sent.
-    :param connections: open at a time.
+    :ivar connections: that may be open at a time.
     :param waiting: requests that wait for a file to be made.
     :param refused: told the reason of each refusal: ``connections`` or ``busy``.
     """
@@ -29,7 +29,7 @@ class HttpBounds:
         waiting: int = MAX_WAITING,
         refused: Callable[[str], None] = lambda reason: None,
     ) -> None:
-        self._connections = connections
+        self.connections = connections
         self._waiting = waiting
         self._refused = refused
         self.under_way = 0
@@ -42,7 +42,7 @@ class HttpBounds:
 
     def admits_connection(self, number: int) -> bool:
         """Tell whether so many connections may be open."""
-        return self._admitted(number <= self._connections, "connections")
+        return self._admitted(number <= self.connections, "connections")
 
     def admits_request(self) -> bool:
         """Tell whether another request may wait for its answer to be made."""
@@ -50,7 +50,7 @@ class HttpBounds:
 
     def admits_file(self) -> bool:
         """Tell whether another large file may be sent."""
-        return self._admitted(self.sending < max(1, int(self._connections * FIRMWARE_SHARE)), "busy")
+        return self._admitted(self.sending < max(1, int(self.connections * FIRMWARE_SHARE)), "busy")
 
     @contextmanager
     def sending_file(self) -> Iterator[None]:

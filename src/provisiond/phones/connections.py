@@ -154,6 +154,12 @@ class PhoneConnection(Connection):
         else:
             self.transport.loseConnection()
 
+    def silent_since(self) -> float:
+        """Return since when nothing is asked here, in seconds of the service's clock; never for what is under way."""
+        if self._busy or self._paused or self._planned or self._ended or self._channel is not None:
+            return NEVER
+        return self.deadline - (IDLE_SECONDS if self._requests and not self._buffer else HEAD_SECONDS)
+
     def close_when_idle(self) -> None:
         """End the connection now unless a request is under way; who has just come has a moment to ask."""
         if self._busy or self._buffer or (self._channel is not None and not self._service.is_idle(self._channel)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
@@ -20,6 +21,9 @@ from provisiond.phones.wires import DateLine
 from provisiond.provisioning.ports import Clock, Threads
 
 SWEEP_SECONDS: Final = 1.0
+# A connection on which nothing was asked for so long gives its place up when there is none left.
+SILENT_SECONDS: Final = 1.0
+LOOKED_AT: Final = 1_000
 
 
 @implementer(IProtocolNegotiationFactory)
@@ -27,7 +31,8 @@ class PhoneService(Factory):
     """Makes connections that answer plain requests themselves and leave the others to twisted.web.
 
     :param trusted_proxies: how many proxies stand in front.
-    :param max_connections: open at a time; one more is told 503 and closed.
+    :param max_connections: open at a time; one more takes the place of one on which nothing is asked, or is told 503
+        and closed.
     :param max_waiting: requests that wait for a file to be made; meanwhile other requests that nobody has just asked
         are told 503, to come again. So are those that ask for large files while these take four fifths of the
         connections.
@@ -61,7 +66,8 @@ class PhoneService(Factory):
         self.stopping = False
         self._clock = clock
         self.seconds: Callable[[], float] = clock.seconds
-        self._connections: set[PhoneConnection] = set()
+        # In the order in which they were opened.
+        self._connections: dict[PhoneConnection, None] = {}
         self.is_key = is_key
         self._resource = PhoneFilesResource(
             pipeline, threads, trusted_proxies=trusted_proxies, is_key=is_key, bounds=self.bounds
@@ -111,14 +117,16 @@ class PhoneService(Factory):
 
     def opened(self, connection: PhoneConnection) -> bool:
         """Count a connection; False means that there are too many."""
-        self._connections.add(connection)
+        self._connections[connection] = None
+        if len(self._connections) > self.bounds.connections:
+            self._make_room()
         if self._sweep is None:
             self._sweep = self._clock.callLater(SWEEP_SECONDS, self._swept)
         return self.bounds.admits_connection(len(self._connections))
 
     def closed(self, connection: PhoneConnection) -> None:
         """Forget a connection."""
-        self._connections.discard(connection)
+        self._connections.pop(connection, None)
         if not self._connections and self._empty is not None and not self._empty.called:
             self._empty.callback(None)
 
@@ -134,6 +142,14 @@ class PhoneService(Factory):
     def soon(self, call: Callable[[], None]) -> None:
         """Call when the others have had their turn."""
         self._clock.callLater(0, call)
+
+    def _make_room(self) -> None:
+        latest = self.seconds() - SILENT_SECONDS
+        for connection in islice(self._connections, LOOKED_AT):
+            if connection.silent_since() <= latest:
+                del self._connections[connection]
+                connection.abort()
+                return
 
     def _abort_all(self) -> None:
         for connection in tuple(self._connections):

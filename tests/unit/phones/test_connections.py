@@ -22,7 +22,7 @@ from provisiond.phones.http import HEAD_SECONDS, PhoneFilesResource, PhoneSite
 from provisiond.phones.journal import PhoneEvent
 from provisiond.phones.pipeline import Answer
 from provisiond.phones.remembered import Kept, static_etag
-from provisiond.phones.service import SWEEP_SECONDS, PhoneService
+from provisiond.phones.service import SILENT_SECONDS, SWEEP_SECONDS, PhoneService
 
 EVENT = PhoneEvent(0.0, "http", "GET", "", "", None, None, None, "served", "", 0, 0.0)
 FILE = Content(size=5, etag='"e"', modified=9.0, content_type="text/plain", kind="rendered", data=b"hello")
@@ -407,6 +407,47 @@ class TestOverload:
         phone.lose()
         assert phone.service.connections == 1
         assert reasons == ["connections"]
+
+    def test_a_connection_on_which_nothing_is_asked_makes_room(self) -> None:
+        reasons: list[str] = []
+        phone = Phone(Pipeline(remembers=True), max_connections=2, refused=reasons.append)
+        phone.send(GET)
+        answered, first = phone.protocol, phone.transport
+        phone.connect()
+        second = phone.transport
+        phone.clock.advance(SILENT_SECONDS)
+        phone.protocol.dataReceived(GET)
+        phone.connect()
+        assert statuses(phone.send(GET)) == [b"200"]
+        assert first.disconnected
+        assert not second.disconnected
+        assert phone.service.connections == 2
+        answered.connectionLost(Failure(ConnectionError()))
+        assert phone.service.connections == 2
+        assert not reasons
+
+    def test_what_is_under_way_makes_no_room(self) -> None:
+        phone = Phone(max_connections=3)
+        phone.send(b"GET /slow HTTP/1.1\r\n\r\n")
+        phone.connect()
+        phone.send(b"OPTIONS /a HTTP/1.1\r\nHost: x\r\n\r\n")
+        phone.connect()
+        phone.protocol.pauseProducing()
+        phone.clock.advance(SILENT_SECONDS * 2)
+        phone.connect()
+        assert statuses(phone.transport.value()) == [b"503"]
+        assert phone.service.connections == 4
+        phone.pipeline.gates[0].callback(None)
+
+    def test_a_head_that_comes_slowly_makes_room(self) -> None:
+        phone = Phone(max_connections=1)
+        phone.send(b"GET /a HTTP")
+        slow = phone.transport
+        phone.clock.advance(SILENT_SECONDS)
+        phone.send(b"/1.1\r\n")
+        phone.connect()
+        assert slow.disconnected
+        assert statuses(phone.send(GET)) == [b"200"]
 
     def test_who_would_wait_behind_too_many_is_told_to_come_again(self) -> None:
         reasons: list[str] = []
