@@ -112,9 +112,11 @@ class Gathering:
         self._plan()
 
     async def _called(self, plugin_id: str, taken: Sequence[_Asked]) -> None:
-        await self._answer(plugin_id, taken)
-        self._running -= 1
-        self._plan()
+        try:
+            await self._answer(plugin_id, taken)
+        finally:
+            self._running -= 1
+            self._plan()
 
     async def _answer(self, plugin_id: str, taken: Sequence[_Asked]) -> None:
         answers: Sequence[Sequence[RenderedFile] | Exception]
