@@ -21,7 +21,7 @@ INDEX = "http://python.example.org/simple"
 def world(tmp_path: Path) -> Iterator[PackageWorld]:
     made = PackageWorld(tmp_path, python_index=INDEX)
     made.list.write_text(f"500 {REPO}\n")
-    made.packages._distributions = lambda: {"pyserial": "2.5", "twisted": "24.7"}
+    made.packages.inventory._distributions = lambda: {"pyserial": "2.5", "twisted": "24.7"}
     yield made
     for call in made.world.clock.getDelayedCalls():
         call.cancel()
@@ -61,7 +61,7 @@ class TestDocument:
         assert checked(world, ("python", "pyserial (>=2.5)")) == [row]
 
     def test_2_python_absent_and_installable(self, world: PackageWorld) -> None:
-        world.packages._distributions = dict
+        world.packages.inventory._distributions = dict
         has(world, "pyserial", "2.4", "2.5")
         row = {
             "id": "pyserial (>=2.5)",
@@ -78,7 +78,7 @@ class TestDocument:
         command = "sudo easy_install {name}=={version}"
         made = PackageWorld(tmp_path, python_index=INDEX, python_command=command)
         made.list.write_text(f"500 {REPO}\n")
-        made.packages._distributions = dict
+        made.packages.inventory._distributions = dict
         has(made, "pyserial", "2.5")
         (row,) = checked(made, ("python", "pyserial (>=2.5)"))
         assert row["cmd_line"] == "sudo easy_install pyserial==2.5"
