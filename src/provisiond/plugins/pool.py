@@ -22,6 +22,7 @@ from provisiond.plugins.hosting import PluginPlace
 class _Job:
     """One call."""
 
+    place: PluginPlace
     payload: bytes
     seconds: float
     result: Deferred[bytes]
@@ -68,6 +69,9 @@ class _Worker(PluginProcess):
 class WorkerPool:
     """Runs calls of plugins in worker processes.
 
+    No call waits for a process to start while another may be free sooner: one that is started beside others loads
+    the plugin that is wanted, and only then takes calls.
+
     :param workers: how many processes at most; each is started when it is first needed.
     :param compiled: directory for compiled templates; None to keep none.
     """
@@ -79,6 +83,7 @@ class WorkerPool:
         self._all: set[_Worker] = set()
         self._idle: list[_Worker] = []
         self._queue: deque[_Job] = deque()
+        self._is_starting = self._start_failed = False
         self._stopped: Deferred[None] | None = None
 
     @property
@@ -94,7 +99,7 @@ class WorkerPool:
         """
         if self._stopped is not None:
             raise Unavailable("the server is stopping")
-        job = _Job(pickle.dumps((kind, place, arguments)), seconds, Deferred())
+        job = _job(kind, place, arguments, seconds)
         self._queue.append(job)
         self._next()
         return await job.result
@@ -111,9 +116,26 @@ class WorkerPool:
             await self._stopped
 
     def _next(self) -> None:
-        while self._queue and (self._idle or len(self._all) < self._limit):
-            worker = self._idle.pop() if self._idle else self._spawned()
-            worker.take(self._queue.popleft(), self._reactor)
+        while self._queue and self._idle:
+            self._idle.pop().take(self._queue.popleft(), self._reactor)
+        if not self._queue or self._is_starting or len(self._all) >= self._limit:
+            return
+        if self._all and not self._start_failed:
+            self._start_beside(self._queue[0])
+        else:
+            # Whatever is wrong with the process is told to who calls.
+            self._start_failed = False
+            self._spawned().take(self._queue.popleft(), self._reactor)
+            self._next()
+
+    def _start_beside(self, wanted: _Job) -> None:
+        loading = _job("load", wanted.place, (), wanted.seconds)
+        loading.result.addCallbacks(lambda _: self._started(False), lambda _: self._started(True))
+        self._is_starting = True
+        self._spawned().take(loading, self._reactor)
+
+    def _started(self, failed: bool) -> None:
+        self._is_starting, self._start_failed = False, failed
 
     def _spawned(self) -> _Worker:
         worker = _Worker(self._worker_ended, self._worker_free)
@@ -140,3 +162,7 @@ class WorkerPool:
                 self._stopped.callback(None)
         else:
             self._reactor.callLater(0, self._next)
+
+
+def _job(kind: str, place: PluginPlace, arguments: tuple[Any, ...], seconds: float) -> _Job:
+    return _Job(place, pickle.dumps((kind, place, arguments)), seconds, Deferred())

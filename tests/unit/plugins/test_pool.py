@@ -1,0 +1,151 @@
+"""Which process takes a call: processes and time are made up here."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessTerminated
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+
+from provisiond.errors import PluginProblem, Unavailable
+from provisiond.plugins.child_process import ANSWERS
+from provisiond.plugins.hosting import PluginPlace
+from provisiond.plugins.messages import HEAD, framed
+from provisiond.plugins.pool import WorkerPool
+
+PLACE = PluginPlace(id="lamp", directory=Path("/plugins/lamp"), revision="1", year=2026)
+
+
+class Child:
+    """What a worker process would be."""
+
+    pid = 1
+
+    def __init__(self, protocol: Any) -> None:
+        self.protocol = protocol
+        self.calls: list[str] = []
+        protocol.makeConnection(self)
+
+    def writeToChild(self, fd: int, data: bytes) -> None:  # noqa: N802
+        kind, _, arguments = pickle.loads(data[HEAD.size :])
+        self.calls.append(f"{kind} {' '.join(arguments)}".strip())
+
+    def signalProcess(self, name: str) -> None:  # noqa: N802
+        self.end()
+
+    def answer(self, text: str = "") -> None:
+        self.protocol.childDataReceived(ANSWERS, framed(text.encode()))
+
+    def end(self) -> None:
+        self.protocol.processEnded(Failure(ProcessTerminated(exitCode=7)))
+
+
+class Machine(Clock):
+    """Starts processes that are none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.children: list[Child] = []
+
+    def spawnProcess(self, protocol: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N802
+        self.children.append(Child(protocol))
+
+
+class House:
+    """A pool, and calls of it."""
+
+    def __init__(self, workers: int = 2) -> None:
+        self.machine = Machine()
+        self.pool = WorkerPool(self.machine, workers=workers)
+        self.answers: dict[str, str] = {}
+
+    def call(self, name: str) -> None:
+        done = Deferred.fromCoroutine(self.pool.call("device", PLACE, name, seconds=5.0))
+        done.addCallbacks(lambda payload: payload.decode(), lambda failure: failure.type.__name__)
+        done.addCallback(lambda text: self.answers.__setitem__(name, text))
+
+    def calls(self) -> list[list[str]]:
+        self.machine.advance(0)
+        return [child.calls for child in self.machine.children]
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+def test_a_call_waits_for_who_is_free_first_and_not_for_a_process_that_starts(house: House) -> None:
+    house.call("a")
+    house.call("b")
+    assert house.calls() == [["device a"], ["load"]]
+    house.machine.children[0].answer("A")
+    assert house.calls() == [["device a", "device b"], ["load"]]
+    house.machine.children[0].answer("B")
+    assert house.answers == {"a": "A", "b": "B"}
+
+
+def test_a_process_that_has_started_takes_what_waits(house: House) -> None:
+    for name in "abc":
+        house.call(name)
+    house.machine.children[1].answer()
+    assert house.calls() == [["device a"], ["load", "device b"]]
+    house.machine.children[1].answer("B")
+    assert house.calls() == [["device a"], ["load", "device b", "device c"]]
+    assert house.answers == {"b": "B"}
+
+
+def test_no_more_processes_are_started_than_allowed_and_one_after_the_other() -> None:
+    house = House(workers=3)
+    for name in "abcdef":
+        house.call(name)
+    assert len(house.calls()) == 2
+    house.machine.children[1].answer()
+    assert house.calls() == [["device a"], ["load", "device b"], ["load"]]
+    house.machine.children[2].answer()
+    assert house.calls() == [["device a"], ["load", "device b"], ["load", "device c"]]
+    house.call("g")
+    assert len(house.calls()) == 3
+
+
+def test_one_process_alone_is_asked_at_once(house: House) -> None:
+    house.call("a")
+    house.machine.children[0].answer("A")
+    house.machine.children[0].end()
+    house.call("b")
+    assert house.calls() == [["device a"], ["device b"]]
+
+
+def test_who_calls_is_told_what_keeps_processes_from_starting(house: House) -> None:
+    house.call("a")
+    house.call("b")
+    house.machine.children[1].end()
+    assert house.calls() == [["device a"], ["load"], ["device b"]]
+    house.machine.children[2].end()
+    assert house.answers == {"b": "PluginProblem"}
+    house.call("c")
+    assert house.calls() == [["device a"], ["load"], ["device b"], ["load"]]
+
+
+def test_a_process_that_does_not_come_to_its_start_is_ended(house: House) -> None:
+    house.call("a")
+    house.call("b")
+    house.machine.children[0].answer("A")
+    house.machine.advance(0)
+    house.machine.children[0].answer("B")
+    house.machine.advance(5)
+    house.call("c")
+    assert house.calls() == [["device a", "device b", "device c"], ["load"]]
+    assert house.answers == {"a": "A", "b": "B"}
+
+
+def test_a_pool_that_stops_while_a_process_starts_ends(house: House) -> None:
+    house.call("a")
+    house.call("b")
+    ended = Deferred.fromCoroutine(house.pool.stop())
+    assert ended.called
+    assert house.answers == {"a": PluginProblem.__name__, "b": Unavailable.__name__}
