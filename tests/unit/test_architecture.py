@@ -49,3 +49,11 @@ def test_no_room_uses_callback_chains_of_old() -> None:
 def test_no_module_is_too_large_to_find_oneself_in() -> None:
     sizes = {str(file.relative_to(SOURCE)): len(file.read_text().splitlines()) for file in SOURCE.rglob("*.py")}
     assert {name: size for name, size in sizes.items() if size > 400} == {}
+
+
+def test_every_room_is_in_the_plan() -> None:
+    plan = (SOURCE.parents[1] / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rooms = {f"{child.name}/" for child in SOURCE.iterdir() if (child / "__init__.py").exists()}
+    rooms |= {child.name for child in SOURCE.glob("*.py") if not child.name.startswith("__")}
+    rooms = {name for name in rooms if not name.endswith("_composition.py")}
+    assert [name for name in sorted(rooms) if f"`{name}`" not in plan] == []
