@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,7 +15,8 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from provisiond.errors import SettingsProblem
-from provisiond.settings_files import Origins, merged_documents
+from provisiond.settings_files import merged_documents
+from provisiond.settings_sentences import sentence_of
 
 MEBIBYTE = 1024 * 1024
 DEFAULT_REPOSITORY = "default"
@@ -75,9 +76,18 @@ def _network(value: str) -> str:
 
 
 def _uuid(value: str) -> str:
-    if str(UUID(value)) != value.lower():
-        raise ValueError(f"{value!r} is not a UUID")
-    return value.lower()
+    try:
+        if str(UUID(value)) == value.lower():
+            return value.lower()
+    except ValueError:
+        pass
+    raise ValueError(f"{value!r} is not a UUID")
+
+
+def _workers(value: object) -> object:
+    if value != "auto" and (type(value) is not int or not 1 <= value <= 64):
+        raise ValueError("must be a whole number from 1 to 64, or auto for one for each processor")
+    return value
 
 
 def _ipv4(value: str) -> str:
@@ -150,7 +160,7 @@ class GeneralSettings(Section):
     advertised_ip: Annotated[str, AfterValidator(_ipv4)] | None = None
     advertised_http_url: HttpUrl | None = None
     provisioning_key_in_urls: bool = False
-    workers: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = 1
+    workers: Annotated[int | Literal["auto"], BeforeValidator(_workers)] = 1
     development: bool = False
 
     @model_validator(mode="after")
@@ -357,13 +367,11 @@ class Settings(Section):
         return self.database.url or f"sqlite:///{self.general.state_dir / 'provisiond.db'}"
 
 
-def _sentence(error: Mapping[str, Any], origins: Origins) -> str:
-    location = tuple(error["loc"])
-    key = ".".join(str(part) for part in location)
-    text = str(error["msg"]).removeprefix("Value error, ")
-    if error["type"] == "extra_forbidden":
-        text = "unknown key"
-    return f"{origins.file_of(location)}: {key}: {text}"
+def _names(model: type[BaseModel], above: str = "") -> Iterator[str]:
+    for name, member in model.model_fields.items():
+        yield f"{above}{name}"
+        if isinstance(member.default, Section):
+            yield from _names(type(member.default), f"{above}{name}.")
 
 
 def load_settings(file: Path) -> Settings:
@@ -377,8 +385,11 @@ def load_settings(file: Path) -> Settings:
     try:
         settings = Settings.model_validate(document)
     except ValidationError as error:
-        # ``input`` is left out: a wrong value may be a secret.
-        problems.extend(_sentence(item, origins) for item in error.errors(include_url=False, include_input=False))
+        known = [*_names(Settings)]
+        problems.extend(
+            f"{origins.file_of(tuple(item['loc']))}: {sentence_of(item, known)}"
+            for item in error.errors(include_url=False)
+        )
     if problems or settings is None:
         raise SettingsProblem(problems)
     return settings

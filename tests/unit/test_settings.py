@@ -73,11 +73,29 @@ def test_every_problem_is_told_at_once_with_its_file_and_key(config: Path) -> No
         ("rest_api:\n  listen: nonsense\n", "is not an endpoint"),
         ("http:\n  listen: tcp:99999\n", "is not a port"),
         ("tftp:\n  listen: ['::1:69']\n", "in brackets"),
-        ("tftp:\n  max_block_size: 4\n", "greater than or equal to 8"),
-        ("general:\n  cache_plugin: 'yes'\n", "valid boolean"),
+        ("tftp:\n  max_block_size: 4\n", "tftp.max_block_size: must be at least 8, not 4"),
+        ("general:\n  cache_plugin: 'yes'\n", "general.cache_plugin: must be true or false, not 'yes'"),
         ("general:\n  plugin_server: nonsense\n", "must be a URL"),
         ("general:\n  advertised_ip: '::1'\n", "IPv4"),
         ("http:\n  allow: [10.0.0.0/99]\n", "does not appear to be"),
+        ("http:\n  allow: 10.0.0.0/8\n", "http.allow: must be a list, as in [one, another]"),
+        ("http:\n  allow:\n", "http.allow: has no value; give it one, or take the line away"),
+        ("http: tcp:80\n", "http: must hold names with values of their own, as in {name: value}"),
+        ("http:\n  max_connections: 2.5\n", "http.max_connections: must be a whole number, not 2.5"),
+        ("tftp:\n  max_window_size: 65\n", "tftp.max_window_size: must be at most 64, not 65"),
+        ("tftp:\n  single_port: 1\n", "tftp.single_port: must be true or false, not 1"),
+        ("log:\n  level: off\n", "log.level: must be debug, info, warn or error, not false"),
+        ("packages:\n  error_code: 1\n", "packages.error_code: must be 0 or 999, not 1"),
+        ("general:\n  state_dir: 7\n", "general.state_dir: must be the path of a file or directory"),
+        ("general:\n  workers: many\n", "general.workers: must be a whole number from 1 to 64, or auto for one"),
+        ("general:\n  workers: true\n", "general.workers: must be a whole number from 1 to 64, or auto for one"),
+        ("pnp:\n  groups: []\n", "pnp.groups: must hold 1 at least"),
+        ("sip_sync:\n  proxy: a b\n", "sip_sync.proxy: must be of the form ^[A-Za-z0-9.:_-]+$"),
+        ("rest_api:\n  auth:\n    master_tenant: x\n", "rest_api.auth.master_tenant: 'x' is not a UUID"),
+        ("rest_api:\n  auth:\n    timeout: 31\n", "rest_api.auth.timeout: must be at most 30.0, not 31"),
+        ("http:\n  trusted_proxy: 1\n", "http.trusted_proxy: unknown key; is http.trusted_proxies meant?"),
+        ("htpp:\n  listen: tcp:80\n", "htpp: unknown key; is http meant?"),
+        ("general:\n  colour: red\n", "general.colour: unknown key"),
     ],
 )
 def test_a_wrong_setting_is_refused(config: Path, text: str, expected: str) -> None:
@@ -86,8 +104,10 @@ def test_a_wrong_setting_is_refused(config: Path, text: str, expected: str) -> N
 
 
 def test_wrong_values_are_not_repeated_because_they_may_be_secrets(config: Path) -> None:
-    config.write_text("database:\n  url: [postgresql://provisiond:hunter2@db/x]\n")
-    assert "hunter2" not in "\n".join(problems(config))
+    config.write_text("database:\n  url: [postgresql://provisiond:hunter2@db/x]\nasterisk_ami:\n  password: 271828\n")
+    told = problems(config)
+    assert not any("hunter2" in line or "271828" in line for line in told)
+    assert told[1] == f"{config}: asterisk_ami.password: must be a text; write it in quotes"
 
 
 def test_a_missing_or_binary_file_is_one_clear_problem(config: Path) -> None:

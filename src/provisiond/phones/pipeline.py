@@ -283,5 +283,5 @@ def verdict(device: Device | None, content: Content | None, reason: str) -> tupl
     if device is None:
         return "not-found", reason or "the phone was not recognised"
     if device.plugin is None:
-        return "not-found", reason or "no installed plugin serves this phone"
-    return "not-found", reason or f"{device.plugin} has no such file for this phone"
+        return "not-found", "no installed plugin serves this phone"
+    return "not-found", f"{device.plugin} has no such file for this phone"

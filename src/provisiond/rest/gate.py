@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from attrs import define, field
+from twisted.logger import Logger
 
 from provisiond.authservice.values import UnknownToken
 from provisiond.errors import TooManyAttempts, Unauthorized
@@ -18,6 +19,7 @@ from provisiond.provisioning.tenants import Scope, Tenants
 from provisiond.provisioning.token_hashes import fast_hash
 from provisiond.provisioning.tokens import PREFIX, Tokens
 
+log = Logger()
 FAILURES: Final = 20
 WINDOW_SECONDS: Final = 60.0
 AGAIN_SECONDS: Final = 1.0
@@ -71,6 +73,10 @@ class Guessing:
         return fast_hash(token, self._key)[:8]
 
 
+def _named(holder: Holder) -> str:
+    return f"the token {holder.id} ({holder.name})" if holder.name else f"the token {holder.id}"
+
+
 class TokenGate:
     """Lets in who holds one of our own tokens, or one that an authentication service vouches for.
 
@@ -111,6 +117,7 @@ class TokenGate:
         scope = self._tenants.scope(holder.tenant_uuid, tenant)
         wanted = [name.replace("{tenant_uuid}", scope.tenant_uuid) for name in names]
         if first is None and not await self._grants(token, source, holder, wanted):
+            log.info("{who} at {source} may not {right}", who=_named(holder), source=source, right=wanted[0])
             raise Unauthorized("Unauthorized")
         return holder, scope
 

@@ -199,6 +199,18 @@ class TestPipeline:
         assert (answer.outcome, answer.content) == (outcome, None)
         assert journal.overall()[0].reason
 
+    @pytest.mark.parametrize(
+        ("device", "reason"),
+        [
+            (DEVICE, "p has no such file for this phone"),
+            (Device({"id": "e"}), "no installed plugin serves this phone"),
+        ],
+    )
+    def test_a_known_phone_that_gets_nothing_is_told_why(self, files: PhoneFiles, device: Device, reason: str) -> None:
+        line, journal, _ = pipeline(files, Contact(device))
+        run(line.answer(request("nothing"), "nothing"))
+        assert journal.of_device(device.id)[0].reason == reason
+
     def test_networks(self, files: PhoneFiles) -> None:
         line, _, _ = pipeline(files, Contact(DEVICE), allow=("10.0.0.0/24", "2001:db8::/32"))
         for peer, outcome in (

@@ -9,6 +9,7 @@ import pytest
 from tests.support.api import Api
 from tests.support.provisioning import World, run
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, eventAsText
 
 from provisiond.metrics import Metrics
 from provisiond.rest.application import routed
@@ -133,3 +134,11 @@ class TestGuessing:
 def guess(api: Api) -> None:
     for number in range(FAILURES):
         assert api.get("/status", token=f"prv_0123_{number}").status == 401
+
+
+def test_the_log_tells_which_right_a_token_lacks(api: Api) -> None:
+    with capturedLogs() as events:
+        got = api.call("GET", "/cfg_mgr/configs/a.b", token=api.made_token("provd.dev_mgr.#"))
+    assert got.status == 401
+    [told] = [eventAsText(each, includeTimestamp=False) for each in events if "may not" in each["log_format"]]
+    assert re.search(r"the token [0-9a-f]+ .*may not provd\.cfg_mgr\.configs\.a_b\.read", told)

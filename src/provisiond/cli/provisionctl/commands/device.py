@@ -241,7 +241,9 @@ def files(session: Session, device_id: str, output: Output) -> None:
 @click.argument("name", required=False)
 @pass_session
 def preview(session: Session, device_id: str, name: str | None) -> None:
-    """Write a file as it would be now; without NAME all of them. Passwords are struck out."""
+    """Write a file as it would be now; without NAME all of them.
+
+    Passwords are struck out, unless the token may see them, as the administrator's may."""
     for each in [name] if name else [row["name"] for row in served(session, device_id)]:
         if not name:
             click.secho(f"--- {each}", bold=True)
