@@ -60,5 +60,5 @@ def _instead(kind: str, given: Any) -> str:
 
 
 def _meant(key: str, known: Iterable[str]) -> str:
-    close = get_close_matches(key, known, 1, 0.8)
+    close = get_close_matches(key, known, 1, 0.75)
     return f"; is {close[0]} meant?" if close else ""
