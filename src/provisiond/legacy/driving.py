@@ -91,20 +91,31 @@ def _parts(request: Any) -> list[bytes]:
     return [_bytes(part) for part in request.postpath or ()]
 
 
-def _bytes(segment: Any) -> bytes:
-    return segment.encode("utf-8", "surrogateescape") if isinstance(segment, str) else bytes(segment)
+def _bytes(data: Any) -> bytes:
+    if isinstance(data, str):
+        return data.encode("utf-8", "surrogateescape")
+    if isinstance(data, bytes | bytearray):
+        return bytes(data)
+    raise TypeError(f"a plugin gave {type(data).__name__} instead of bytes")
+
+
+class _InBytes:
+    """A plugin's resource, as Twisted has a request rendered by it: what it returns may be a text as well."""
+
+    def __init__(self, resource: Any) -> None:
+        self._resource = resource
+
+    def render(self, request: Any) -> Any:
+        """Return what the resource returns, in bytes, or NOT_DONE_YET."""
+        result = self._resource.render(request)
+        return result if result is NOT_DONE_YET else _bytes(result)
 
 
 async def web_answer(service: Any, sent: PhoneRequest, prov_dev: Mapping[str, Any] | None, reactor: Any) -> WebAnswer:
     """Return what a plugin's own resource answers. Never raises."""
     request, channel = made_request(sent, prov_dev)
     try:
-        resource = await _walked(service, request)
-        result = resource.render(request)
-        if result is not NOT_DONE_YET:
-            if not request.startedWriting or result:
-                request.write(_bytes(result))  # type: ignore[no-untyped-call]
-            request.finish()  # type: ignore[no-untyped-call]
+        request.render(_InBytes(await _walked(service, request)))  # type: ignore[no-untyped-call]
         await channel.finished.addTimeout(ANSWER_SECONDS, reactor)
     except TimeoutError:
         return WebAnswer(status=504, headers=(("Content-Type", "text/plain"),), body=b"no answer in time\n")

@@ -78,7 +78,7 @@ class HttpView:
     @property
     def postpath(self) -> list[bytes]:
         """The decoded parts of the path."""
-        return [unquote_to_bytes(part) for part in self.path[1:].split(b"/")]
+        return [plain(unquote_to_bytes(part)) for part in self.path[1:].split(b"/")]
 
     @property
     def prepath(self) -> list[bytes]:

@@ -58,7 +58,7 @@ def check_plugin(directory: Path) -> list[str]:
     for key in plugin.info.capabilities:
         capability = Capability.parse(key)
         problems.extend(f"{key}: {sentence}" for sentence in _model_problems(plugin, capability))
-    return problems
+    return list(dict.fromkeys(problems))
 
 
 def try_out(plugin: HostedPlugin) -> None:

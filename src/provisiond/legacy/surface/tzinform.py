@@ -76,8 +76,8 @@ def get_timezone_info(timezone_name: str) -> dict[str, Any]:
     """
     try:
         return _info(rule_of(timezone_name))
-    except UnknownZone as error:
-        raise TimezoneNotFoundError(str(error)) from None
+    except UnknownZone:
+        raise TimezoneNotFoundError(timezone_name) from None
 
 
 class NativeTimezoneInfoDB:

@@ -48,7 +48,6 @@ class BaseHTTPHookService(Resource):
     def __init__(self, service: Any) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._service = service
-        self.isLeaf = service.isLeaf
 
     def _next_service(self, path: Any, request: Any) -> Any:
         if getattr(self._service, "isLeaf", False):
