@@ -288,6 +288,7 @@ class Calls:
 
 _ANSWERS: Final[Mapping[str, Callable[..., Awaitable[bytes]]]] = {
     "load": Calls._describe,
+    "describe": Calls._describe,
     "common": Calls._common,
     "device": Calls._device,
     "deconfigure": Calls._deconfigure,

@@ -33,7 +33,9 @@ SINGLE_SECONDS: Final = 5.0
 START_SECONDS: Final = 60.0
 LOAD_SECONDS: Final = 60.0
 ATTEMPTS: Final = 2
-ONE_AT_A_TIME: Final = frozenset({"load", "common", "device", "deconfigure", "set_parameter", "package_begin"})
+ONE_AT_A_TIME: Final = frozenset(
+    {"load", "describe", "common", "device", "deconfigure", "set_parameter", "package_begin"}
+)
 
 
 class Questions(Protocol):

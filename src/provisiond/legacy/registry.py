@@ -208,8 +208,18 @@ class FullPluginRegistry(PluginRegistry):
 
         :raises PluginProblem: when the plugin is not loaded, or refuses the value.
         """
-        place = self._present(plugin_id)
-        payload = await self._runner.call("set_parameter", place, name, value, None, seconds=self._seconds)
+        await self._described_by("set_parameter", plugin_id, name, value, None)
+
+    async def read_own_parameters(self, plugin_id: str) -> None:
+        """Note the parameters of a plugin of the older interface as they are now, in the language of now.
+
+        :raises PluginProblem: when the plugin is not loaded, or its process fails.
+        """
+        if self.legacy_of(plugin_id) is not None:
+            await self._described_by("describe", plugin_id)
+
+    async def _described_by(self, kind: str, plugin_id: str, *arguments: Any) -> None:
+        payload = await self._runner.call(kind, self._present(plugin_id), *arguments, seconds=self._seconds)
         facts = parsed_facts(payload)
         plugin = self._loaded.get(plugin_id)
         if plugin is not None:

@@ -11,7 +11,7 @@ from provisiond.paths import UnsafeName, normalized_name
 from provisiond.plugins.hosting import PluginPlace
 from provisiond.plugins.messages import parsed_answer
 from provisiond.plugins.values import LegacyFacts, ServedBy
-from provisiond.sdk.parameters import Parameter
+from provisiond.sdk.parameters import MAX_TEXT, Parameter
 
 INTERFACE_VERSION: Final = 0.2
 
@@ -41,7 +41,7 @@ def parsed_facts(payload: bytes) -> LegacyFacts:
             extractors=tuple(str(name) for name in header["extractors"]),
             associates=header["associates"] is True,
             parameters=tuple(
-                Parameter(name=str(name)[:64], description=str(text)[:500], default=_text(value))
+                Parameter(name=str(name)[:64], description=str(text)[:500], default=_text(value, MAX_TEXT))
                 for name, text, value in header["parameters"][:200]
             ),
             firmware_root=_inside(header["firmware_root"]),
@@ -71,8 +71,8 @@ def _inside(name: Any) -> str:
     return normalized_name(name)
 
 
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value)[:500]
+def _text(value: Any, longest: int = 500) -> str | None:
+    return None if value is None else str(value)[:longest]
 
 
 def check_interface(info: Mapping[str, Any], *, minimum: bool = True, maximum: bool = True) -> None:

@@ -254,6 +254,9 @@ class PluginRegistry:
         """
         raise PluginProblem(f"the plugin {plugin_id} keeps no parameters itself")
 
+    async def read_own_parameters(self, plugin_id: str) -> None:
+        """Note the parameters that a plugin keeps itself as they are now; native plugins keep none."""
+
     async def accepts_upload(self, plugin_id: str, name: str) -> bool:
         """Tell whether phones of a plugin may upload a file of this name.
 

@@ -21,6 +21,7 @@ class ConfigurableHost(Protocol):
     def loaded(self) -> Mapping[str, LoadedPlugin]: ...
     async def checked_parameter(self, plugin_id: str, name: str, value: Any) -> Any: ...
     async def set_own_parameter(self, plugin_id: str, name: str, value: str | None) -> None: ...
+    async def read_own_parameters(self, plugin_id: str) -> None: ...
 
 
 @frozen
@@ -48,12 +49,12 @@ class PluginParameters:
         """
         return bool(self._plugins.get(plugin_id).parameters)
 
-    def all(self, plugin_id: str) -> tuple[SetParameter, ...]:
+    async def all(self, plugin_id: str) -> tuple[SetParameter, ...]:
         """Return the parameters of a plugin in its own order, described in the language of ``locale``.
 
         :raises NotFound: when the plugin is not loaded, or has none.
         """
-        plugin = self._plugins.get(plugin_id)
+        plugin = await self._present(plugin_id)
         if not plugin.parameters:
             raise NotFound(f'parameters of plugin "{plugin_id}"')
         values, locale = self._parameters.of_plugin(plugin_id), self._parameters.locale
@@ -62,12 +63,12 @@ class PluginParameters:
             for each in plugin.parameters
         )
 
-    def get(self, plugin_id: str, name: str) -> Any:
+    async def get(self, plugin_id: str, name: str) -> Any:
         """Return the value of a parameter: what was set, else its default.
 
         :raises NotFound: when the plugin is not loaded, or has no such parameter.
         """
-        parameter = self._named(plugin_id, name)
+        parameter = _named(await self._present(plugin_id), name)
         return self._parameters.of_plugin(plugin_id).get(name, parameter.default)
 
     async def set(self, plugin_id: str, name: str, value: Any) -> None:
@@ -80,7 +81,7 @@ class PluginParameters:
         :raises PluginProblem: when the plugin refuses the value.
         :raises InProgress: while something else is being done with the plugin.
         """
-        self._named(plugin_id, name)
+        _named(self._plugins.get(plugin_id), name)
         if value is not None and not is_value(value):
             raise InvalidInput(f"{name}: must be a text of at most 4096 printable characters, a number, true or false")
         if self._plugins.get(plugin_id).legacy is not None:
@@ -100,8 +101,15 @@ class PluginParameters:
                 await self._plugins.load_again(plugin_id, "configured")
                 raise
 
-    def _named(self, plugin_id: str, name: str) -> Parameter:
-        for each in self._plugins.get(plugin_id).parameters:
-            if each.name == name:
-                return each
-        raise NotFound(f'parameter "{name}" of plugin "{plugin_id}"')
+    async def _present(self, plugin_id: str) -> LoadedPlugin:
+        """Return a plugin with its parameters as they are now: one that keeps them itself is asked."""
+        if self._plugins.get(plugin_id).legacy is not None:
+            await self._host.read_own_parameters(plugin_id)
+        return self._plugins.get(plugin_id)
+
+
+def _named(plugin: LoadedPlugin, name: str) -> Parameter:
+    for each in plugin.parameters:
+        if each.name == name:
+            return each
+    raise NotFound(f'parameter "{name}" of plugin "{plugin.id}"')

@@ -40,7 +40,7 @@ class PluginParameterResources:
                 "value": each.value,
                 "links": [{"rel": "srv.configure.param", "href": f"{path}/{each.name}"}],
             }
-            for each in self._parameters.all(plugin)
+            for each in await self._parameters.all(plugin)
         ]
         return Answer(document={"params": rows})
 
@@ -54,7 +54,7 @@ class PluginParameterResources:
     )
     async def get(self, call: Call) -> Answer:
         """Return the value of a parameter."""
-        value = self._parameters.get(call.arguments["plugin"], call.arguments["param"])
+        value = await self._parameters.get(call.arguments["plugin"], call.arguments["param"])
         return Answer(document={"param": {"value": value}})
 
     @route(

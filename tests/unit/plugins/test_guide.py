@@ -162,6 +162,7 @@ BROKEN = {
     "entry.py must bind the name PLUGIN to a subclass of provisiond.sdk.Plugin": ("entry.py", "PLUGIN =", "PLUG ="),
     "the template … does not compile, line …": ("templates/base.xml.tpl", "endfor", "endfro"),
     "is undefined": ("templates/base.xml.tpl", "{{ codec", "{{ kodek"),
+    "has no attribute": ("templates/base.xml.tpl", "line.username", "line.user"),
     "has no template": ("entry.py", '"base.xml.tpl"', '"basis.xml.tpl"'),
     "the plugin does not associate with its own capability": ("entry.py", 'info.model != "D10"', 'info.model != "D1"'),
     "the plugin makes no file for this model": ("entry.py", "def device_files", "def devices_files"),

@@ -93,8 +93,8 @@ TEST = '''"""Checks of this plugin; run them with pytest from the top of the plu
 
 from pathlib import Path
 
+from provisiond.cli.plugin_check import check_directory
 from provisiond.packages.authoring.build import build
-from provisiond.plugins.testing import check_plugin
 
 SOURCE = Path(__file__).parents[3]
 
@@ -102,7 +102,7 @@ SOURCE = Path(__file__).parents[3]
 def test_the_server_takes_the_plugin(tmp_path):
     report = build(SOURCE, tmp_path, "{family}", ["{version}"])
     assert report.problems == []
-    assert check_plugin(tmp_path / "{family}-{version}") == []
+    assert check_directory(tmp_path / "{family}-{version}").problems == []
 '''
 
 
