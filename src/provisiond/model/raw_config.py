@@ -30,8 +30,8 @@ from provisiond.model.parameter_types import (
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DIGITS: Final = re.compile(r"[0-9]{1,9}")
-_SERVERS: Final = ("proxy", "backup_proxy", "registrar", "backup_registrar", "outbound_proxy")
-_EXTENS: Final = (
+SERVERS: Final = ("proxy", "backup_proxy", "registrar", "backup_registrar", "outbound_proxy")
+EXTENS: Final = (
     "dnd",
     "fwd_unconditional",
     "fwd_no_answer",
@@ -67,8 +67,8 @@ PLAIN: Final[Mapping[str, Kind]] = {
     "timezone": TIMEZONE,
     "locale": LOCALE,
     "protocol": PROTOCOL,
-    **{f"sip_{server}_ip": HOST for server in _SERVERS},
-    **{f"sip_{server}_port": PORT for server in _SERVERS},
+    **{f"sip_{server}_ip": HOST for server in SERVERS},
+    **{f"sip_{server}_port": PORT for server in SERVERS},
     "sip_dtmf_mode": DTMF,
     "sip_srtp_mode": SRTP,
     "sip_transport": TRANSPORT,
@@ -77,13 +77,13 @@ PLAIN: Final[Mapping[str, Kind]] = {
     "sip_local_certificate": TEXT,
     "sip_local_key": TEXT,
     "sip_subscribe_mwi": BOOL,
-    **{f"exten_{name}": TEXT for name in _EXTENS},
+    **{f"exten_{name}": TEXT for name in EXTENS},
     "X_xivo_phonebook_ip": HOST,
     "config_version": INT,
 }
 LINE: Final[Mapping[str, Kind]] = {
-    **{f"{server}_ip": HOST for server in _SERVERS},
-    **{f"{server}_port": PORT for server in _SERVERS},
+    **{f"{server}_ip": HOST for server in SERVERS},
+    **{f"{server}_port": PORT for server in SERVERS},
     **dict.fromkeys(("username", "auth_username", "password", "display_name", "number", "voicemail"), TEXT),
     "dtmf_mode": DTMF,
     "srtp_mode": SRTP,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 from xml.etree import ElementTree
 
@@ -11,7 +13,7 @@ from provisiond.identification.support import Support
 from provisiond.identification.values import DeviceInfo
 from provisiond.model.capability import Capability
 from provisiond.model.device import Device
-from provisiond.model.raw_config import completed
+from provisiond.model.raw_config import EXTENS, SERVERS, completed
 from provisiond.plugins.hosting import HostedPlugin, PluginPlace
 from provisiond.plugins.rendering import TemplateRenderer
 from provisiond.plugins.values import RenderedFile
@@ -22,6 +24,28 @@ BASE: Final = {
     "http_port": 8667,
     "tftp_port": 69,
     "http_base_url": "http://192.0.2.1:8667",
+}
+# What only some phones are told: templates often ask for it, and seldom is it there while they are written.
+RARE: Final[Mapping[str, Any]] = {
+    "config_version": 1,
+    "protocol": "SIP",
+    **{f"{service}_enabled": True for service in ("dns", "ntp", "vlan", "syslog")},
+    **{f"{service}_ip": "192.0.2.53" for service in ("dns", "ntp", "syslog")},
+    "syslog_port": 1514,
+    "syslog_level": "info",
+    "vlan_id": 100,
+    "vlan_priority": 5,
+    "vlan_pc_port_id": 200,
+    "admin_username": "admin",
+    "user_username": "user",
+    "user_password": "1234",
+    **{f"sip_{server}_ip": "192.0.2.6" for server in SERVERS},
+    **{f"sip_{server}_port": 5070 for server in SERVERS},
+    "sip_dtmf_mode": "SIP-INFO",
+    "sip_srtp_mode": "preferred",
+    "sip_transport": "tls",
+    "sip_subscribe_mwi": True,
+    **{f"exten_{service}": "*25" for service in EXTENS},
 }
 HOSTILE: Final = "\"'<&>]]>\n\r\0\x1b;#=%{{ 7 }}é€😀"
 
@@ -48,7 +72,7 @@ def check_plugin(directory: Path) -> list[str]:
     """Return one sentence for each thing that is wrong with the plugin in a built directory; empty is good.
 
     It is loaded; every template must compile; every model of its capabilities must associate with it and render, with
-    plain and with hostile values, twice to the same bytes; what begins like XML must be well-formed.
+    few and plain and with many and hostile values, twice to the same bytes; what begins like XML must be well-formed.
     """
     try:
         plugin = load_plugin(directory)
@@ -85,8 +109,8 @@ def _model_problems(plugin: HostedPlugin, capability: Capability) -> list[str]:
     problems: list[str] = []
     if plugin.associate(info) < Support.PROBABLE:
         problems.append("the plugin does not associate with its own capability")
-    for text in ("plain", HOSTILE):
-        device, raw_config = _device(capability), _raw_config(text)
+    for text, more in (("plain", {}), (HOSTILE, RARE)):
+        device, raw_config = _device(capability), _raw_config(text, more)
         try:
             once, again = (plugin.device_files(device, raw_config) for _ in range(2))
         except PluginProblem as problem:
@@ -121,11 +145,12 @@ def _device(capability: Capability) -> Device:
     )
 
 
-def _raw_config(text: str) -> dict[str, Any]:
+def _raw_config(text: str, more: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
     line = {"username": "1000", "password": text, "display_name": text, "number": "1000", "proxy_ip": "192.0.2.5"}
     return completed(
         {
             **BASE,
+            **more,
             "sip_lines": {"1": line},
             "sccp_call_managers": {"1": {"ip": "192.0.2.5"}},
             "funckeys": {"1": {"type": "speeddial", "value": "200", "label": text}},

@@ -197,3 +197,13 @@ def test_a_broken_plugin_gets_the_message_of_the_table(example: Path, tmp_path: 
     report = check_directory(plugin)
     pattern = ".*".join(map(re.escape, message.split("…")))
     assert any(re.search(pattern, sentence) for sentence in [*report.problems, *report.warnings]), report
+
+
+def test_what_only_some_phones_are_told_is_tried_too(example: Path, tmp_path: Path) -> None:
+    plugin = tmp_path / "demo-1.0"
+    shutil.copytree(example, plugin)
+    template = plugin / "templates/base.xml.tpl"
+    rare = "{% if line.proxy_port %}{{ line.proxyport }}{% endif %}"
+    template.write_text(template.read_text().replace("{{ line.display_name }}", rare))
+    (problem,) = check_directory(plugin).problems
+    assert "no attribute 'proxyport' (template base.xml.tpl, line 4)" in problem
