@@ -78,7 +78,7 @@ def _taken(plugin: HostedPlugin, knowledge: Knowledge, own: set[str]) -> Iterato
                 score = plugin.associate(info)
             except PluginProblem as problem:
                 yield f"{vendor.name} {model}: {problem.sentence}"
-                break
+                return
             if score >= Support.PROBABLE:
                 yield f"the plugin takes {vendor.name} {model}, which its capabilities do not name"
                 break

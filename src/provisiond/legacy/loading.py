@@ -4,6 +4,7 @@ from __future__ import annotations
 import __future__
 
 import os
+import re
 import traceback
 from pathlib import Path
 from types import CodeType
@@ -12,9 +13,11 @@ from typing import Any, Final
 from jinja2 import TemplateSyntaxError
 
 from provisiond.errors import PluginProblem
+from provisiond.legacy import surface
 from provisiond.legacy.surface.abstract_plugin import AbstractPlugin
 
 MAX_SENTENCE: Final = 500
+_PATH_OF_MODULE: Final = re.compile(r" \((?:/.*|unknown location)\)$")
 
 
 def plugin_class(directory: Path) -> type[Any]:
@@ -86,6 +89,9 @@ def _described(error: BaseException) -> str:
         return f"{error.message} (template {error.name}, line {error.lineno})"
     if isinstance(error, PluginProblem):
         return error.sentence
+    if isinstance(error, ImportError):
+        text = _PATH_OF_MODULE.sub("", str(error)).replace(surface.__name__, "wazo_provd")
+        return f"{type(error).__name__}: {text}"
     if isinstance(error, KeyError):
         return f"KeyError: {error}"
     if type(error) is Exception or type(error).__name__ in ("RawConfigError", "SynchronizeException"):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from pathlib import Path
 
 from jinja2 import TemplateNotFound, TemplateSyntaxError, UndefinedError
+from jinja2.exceptions import SecurityError
 
 from provisiond.errors import PluginProblem
 
 MAX_SENTENCE = 500
-_ABOUT_CODE = (NameError, AttributeError, ImportError, SyntaxError, KeyError, UndefinedError)
+_ABOUT_CODE = (NameError, AttributeError, ImportError, KeyError, TypeError, UndefinedError, SecurityError)
 """Exceptions whose message names things in the code; the message of any other may hold a user's value."""
+_PATH_OF_MODULE = re.compile(r" \((?:/.*|unknown location)\)$")
 
 
 def sentence_of(error: BaseException, directory: Path) -> str:
@@ -24,6 +27,9 @@ def sentence_of(error: BaseException, directory: Path) -> str:
         return error.sentence[:MAX_SENTENCE]
     if isinstance(error, TemplateSyntaxError):
         return f"{error.message} (template {error.name}, line {error.lineno})"[:MAX_SENTENCE]
+    if isinstance(error, SyntaxError):
+        place = _named(_relative(error.filename or "", directory) or Path(error.filename or "").name)
+        return f"{type(error).__name__}: {error.msg} ({place}, line {error.lineno})"[:MAX_SENTENCE]
     if isinstance(error, TemplateNotFound):
         text = f"the template {error.name!r} does not exist"
     elif isinstance(error, UndefinedError):
@@ -32,6 +38,8 @@ def sentence_of(error: BaseException, directory: Path) -> str:
         text = "it needs too much memory"
     elif isinstance(error, RecursionError):
         text = "it calls itself without end"
+    elif isinstance(error, SystemExit):
+        text = "it calls exit"
     elif isinstance(error, _ABOUT_CODE):
         text = f"{type(error).__name__}: {_message(error)}"
     else:
@@ -47,9 +55,8 @@ def log_lines(error: BaseException, directory: Path) -> list[str]:
 
 
 def _message(error: BaseException) -> str:
-    if isinstance(error, SyntaxError):
-        return f"{error.msg}, line {error.lineno}"
-    return str(error).splitlines()[0] if str(error) else ""
+    text = str(error).splitlines()[0] if str(error) else ""
+    return _PATH_OF_MODULE.sub("", text) if isinstance(error, ImportError) else text
 
 
 def _where(error: BaseException, directory: Path) -> str:

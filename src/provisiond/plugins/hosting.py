@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from attrs import field, frozen
-from jinja2 import BytecodeCache, TemplateError
+from jinja2 import BytecodeCache
 
 from provisiond.errors import PluginProblem, ProvisiondError
 from provisiond.identification.values import DeviceInfo
@@ -72,7 +72,7 @@ class HostedPlugin:
             kept = self._plugin.checked_parameter(name, value)
         except ProvisiondError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._problem("checked_parameter", error) from error
         if not is_value(kept):
             raise PluginProblem("checked_parameter gave something that is not a text, a number, true or false")
@@ -82,7 +82,7 @@ class HostedPlugin:
         """Return how well the plugin fits a phone."""
         try:
             score = self._plugin.associate(info)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._problem("associate", error) from error
         if isinstance(score, bool) or not isinstance(score, int):
             raise PluginProblem(f"associate gave {type(score).__name__}, not a support level")
@@ -94,7 +94,7 @@ class HostedPlugin:
             return self._renderer.files(self._plugin.common_files(raw_config))
         except ProvisiondError:
             raise
-        except (Exception, TemplateError) as error:
+        except (Exception, SystemExit) as error:
             raise self._problem("the common files", error) from error
 
     def device_files(self, device: Device, raw_config: Mapping[str, Any]) -> tuple[RenderedFile, ...]:
@@ -103,7 +103,7 @@ class HostedPlugin:
             return self._renderer.files(self._plugin.device_files(device, raw_config))
         except ProvisiondError:
             raise
-        except (Exception, TemplateError) as error:
+        except (Exception, SystemExit) as error:
             raise self._problem("the files of a device", error) from error
 
     def synchronize(self, device: Device, raw_config: Mapping[str, Any]) -> SyncAction:
@@ -112,7 +112,7 @@ class HostedPlugin:
             action = self._plugin.synchronize(device, raw_config)
         except ProvisiondError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._problem("synchronize", error) from error
         if not isinstance(action, SipNotify | HttpAction | SccpReset | NotSupported):
             raise PluginProblem("synchronize gave something that is not an action of provisiond.sdk")
@@ -122,7 +122,7 @@ class HostedPlugin:
         """Tell whether a phone may upload a file of this name."""
         try:
             return self._plugin.accepts_upload(name) is True
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._problem("accepts_upload", error) from error
 
     def _problem(self, what: str, error: BaseException) -> PluginProblem:

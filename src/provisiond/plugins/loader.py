@@ -83,10 +83,8 @@ def _execute(name: str, entry: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except PluginProblem:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginProblem(f"entry.py failed to load: {sentence_of(error, entry.parent)}") from error
-    except SystemExit:
-        raise PluginProblem("entry.py failed to load: it calls exit") from None
     return module
 
 
@@ -111,7 +109,7 @@ def _instance(module: ModuleType, context: PluginContext) -> Plugin:
         return found(evolve(context, parameters=values))
     except PluginProblem:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginProblem(
             f"the plugin cannot be made: {sentence_of(error, Path(str(module.__file__)).parent)}"
         ) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -63,6 +63,8 @@ class TemplateRenderer:
 
         :raises PluginProblem: for a file without a usable name, without a template, or too large.
         """
+        if not isinstance(wanted, Iterable):
+            raise PluginProblem(f"the plugin gave {type(wanted).__name__} instead of files: yield each of them")
         rendered: dict[str, RenderedFile] = {}
         total = 0
         for file in wanted:
@@ -95,8 +97,10 @@ class TemplateRenderer:
         if not name:
             raise PluginProblem(f"the plugin gave a file the name {str(file.name)[:80]!r}")
         content = file.content if file.content is not None else self._rendered(file, name)
-        if not isinstance(content, bytes) or len(content) > MAX_FILE:
-            raise PluginProblem(f"the file {name} is larger than 8 MiB, or not bytes")
+        if not isinstance(content, bytes):
+            raise PluginProblem(f"the content of the file {name} is {type(content).__name__}, not bytes")
+        if len(content) > MAX_FILE:
+            raise PluginProblem(f"the file {name} is larger than 8 MiB")
         return RenderedFile(
             name=name,
             content=content,
@@ -106,6 +110,8 @@ class TemplateRenderer:
         )
 
     def _rendered(self, file: File, name: str) -> bytes:
+        if not isinstance(file.context, Mapping):
+            raise PluginProblem(f"the context of the file {name} is {type(file.context).__name__}, not a mapping")
         pieces: list[str] = []
         size = 0
         for piece in self._template(file, name).generate(dict(file.context)):
@@ -113,7 +119,11 @@ class TemplateRenderer:
             size += len(piece)
             if size > MAX_FILE:
                 raise PluginProblem(f"the file {name} grows beyond 8 MiB")
-        return "".join(pieces).encode(file.encoding, "xmlcharrefreplace" if _is_xml(file.templates[0]) else "replace")
+        text, errors = "".join(pieces), "xmlcharrefreplace" if _is_xml(file.templates[0]) else "replace"
+        try:
+            return text.encode(file.encoding, errors)
+        except LookupError:
+            raise PluginProblem(f"the encoding of the file {name} is unknown: {str(file.encoding)[:60]!r}") from None
 
     def _template(self, file: File, name: str) -> Template:
         for candidate in file.templates:

@@ -107,8 +107,11 @@ def _common_problems(plugin: HostedPlugin) -> list[str]:
 def _model_problems(plugin: HostedPlugin, capability: Capability) -> list[str]:
     info = DeviceInfo(vendor=capability.vendor, model=capability.model, version=capability.version)
     problems: list[str] = []
-    if plugin.associate(info) < Support.PROBABLE:
-        problems.append("the plugin does not associate with its own capability")
+    try:
+        if plugin.associate(info) < Support.PROBABLE:
+            problems.append("the plugin does not associate with its own capability")
+    except PluginProblem as problem:
+        problems.append(problem.sentence)
     for text, more in (("plain", {}), (HOSTILE, RARE)):
         device, raw_config = _device(capability), _raw_config(text, more)
         try:
