@@ -54,11 +54,21 @@ class Tftp:
         elif name != b"never":
             response.accept(io.BytesIO(b"own"))
 
+class Counter:
+    description = [("asked", "how often")]
+    description_fr = [("asked", "combien de fois")]
+    count = 0
+    def get(self, name):
+        self.count += 1
+        return "x" * 600 + str(self.count)
+    def set(self, name, value):
+        self.count = int(value)
+
 class Own(StandardPlugin):
     IS_PLUGIN = True
     def __init__(self, *arguments):
         super().__init__(*arguments)
-        self.services = {{"install": Service(self._plugin_dir)}}
+        self.services = {{"install": Service(self._plugin_dir), "configure": Counter()}}
         self.tftp_service = Tftp()
 """
 
@@ -127,3 +137,15 @@ def test_41_a_silent_tftp_service_stays_silent(server: Running) -> None:
         silent.setblocking(False)
         with pytest.raises(BlockingIOError):
             silent.recvfrom(2048)
+
+
+def test_42_its_own_parameters_are_read_when_they_are_asked_for(server: Running) -> None:
+    path = f"/pg_mgr/plugins/{PLUGIN}/configure"
+    server.rest.call("PUT", f"{path}/asked", {"param": {"value": "40"}})
+    first, second = (server.rest.get(f"{path}/asked")["param"]["value"] for _ in range(2))
+    assert len(first) > 600
+    assert int(second.lstrip("x")) > int(first.lstrip("x")) > 40
+    server.rest.call("PUT", "/configure/locale", {"param": {"value": "fr_FR"}})
+    assert [row["description"] for row in server.rest.get(path)["params"]] == ["combien de fois"]
+    server.rest.call("PUT", "/configure/locale", {"param": {"value": None}})
+    assert [row["description"] for row in server.rest.get(path)["params"]] == ["how often"]

@@ -75,7 +75,7 @@ class FetchfwPluginHelper(AbstractInstallationService):
         self.plugin_dir = plugin_dir
         self.root_dir = os.path.join(plugin_dir, self.TFTPBOOT_DIR)
         self.downloaders = downloaders if downloaders is not None else self.new_downloaders()
-        self.problems = tuple(f"pkgs: {fault}" for fault in self._definitions().faults)
+        self.problems = tuple(str(fault) for fault in self._definitions().faults)
         for problem in self.problems:
             logger.warning("%s", problem)
 

@@ -244,11 +244,14 @@ class HostedLegacyPlugin:
         :raises KeyError: when it has none.
         """
         service = self.services["configure"]
+        localized: dict[str, str | None] = {}
         for name in (locale, locale.partition("_")[0]) if locale else ():
             rows = getattr(service, f"description_{name}", None)
             if rows is not None:
-                return [(str(row[0]), row[1]) for row in rows]
-        return [(str(row[0]), row[1]) for row in service.description]
+                # Parameters without a description in this language are not among them.
+                localized = {str(row[0]): row[1] for row in rows}
+                break
+        return [(str(row[0]), localized.get(str(row[0]), row[1])) for row in service.description]
 
     def parameter(self, name: str, tenant: str | None) -> str | None:
         """Return the value of a parameter.

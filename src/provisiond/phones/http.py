@@ -316,10 +316,9 @@ def _send_own(request: Any, content: Content) -> None:
     request.setResponseCode(content.own.status)
     for name, value in content.own.headers:
         request.responseHeaders.addRawHeader(name.encode("latin-1", "replace"), value.encode("latin-1", "replace"))
-    if request.method != b"HEAD":
-        # Of a HEAD, how long its body would have been is not known here.
-        request.setHeader("Content-Length", str(content.size))
-        request.write(content.data or b"")
+    request.setHeader("Content-Length", str(content.size))
+    if request.method != b"HEAD" and content.data:
+        request.write(content.data)
     request.finish()
 
 

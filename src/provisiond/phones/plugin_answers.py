@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import unquote
 
@@ -37,10 +37,12 @@ async def asked_content(
         header, body = await plugins.ask("tftp", device.plugin or "", name, request.peer or "", document, files)
         code = int(header.get("code", 0))
         status = 0 if header.get("served") is True else SILENCE if code < 0 else -1 - code
-        return _content(body, OwnAnswer(status=status, text=str(header.get("text", ""))[:200]))
+        return _content(body, OwnAnswer(status=status, text=str(header.get("text", ""))[:200]), len(body))
     header, body = await plugins.ask("web", device.plugin or "", for_plugin(request), document, files)
     headers = tuple((str(name), str(value)) for name, value in header["headers"] if str(name).lower() not in _DROPPED)
-    return _content(body, OwnAnswer(status=int(header["status"]), headers=headers))
+    # What a GET would have brought is told by the plugin's resource alone.
+    size = _length(header["headers"]) if request.method == "HEAD" else len(body)
+    return _content(body, OwnAnswer(status=int(header["status"]), headers=headers), size)
 
 
 async def rewritten_name(plugins: Asking, device: Device, request: PhoneRequest) -> str | None:
@@ -62,5 +64,10 @@ def for_plugin(request: PhoneRequest) -> PluginRequest:
     )
 
 
-def _content(body: bytes, own: OwnAnswer) -> Content:
-    return Content(size=len(body), etag="", modified=0.0, content_type="", kind="plugin", data=body, own=own)
+def _length(headers: Sequence[Sequence[str]]) -> int:
+    told = (value for name, value in headers if name.lower() == "content-length" and value.isdecimal())
+    return int(next(told, 0))
+
+
+def _content(body: bytes, own: OwnAnswer, size: int) -> Content:
+    return Content(size=size, etag="", modified=0.0, content_type="", kind="plugin", data=body, own=own)

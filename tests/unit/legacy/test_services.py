@@ -66,6 +66,26 @@ def test_42_parameters_are_kept(tmp_path: Path, tenant: str) -> None:
         assert plugin.parameter("username", None) == "bob"
 
 
+PARTLY = """
+from wazo_provd.services import AttrConfigureServiceParam, BaseConfigureService
+class Small(StandardPlugin):
+    IS_PLUGIN = True
+    user = depth = None
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.services = {"configure": BaseConfigureService({
+            "user": AttrConfigureServiceParam(self, "user", "who", description_fr="qui"),
+            "depth": AttrConfigureServiceParam(self, "depth", "how deep"),
+        })}
+"""
+
+
+def test_42_a_parameter_that_lacks_this_language_is_there_in_another(tmp_path: Path) -> None:
+    with hosted(write_small(tmp_path, "p", PARTLY), tmp_path / "scratch") as plugin:
+        assert plugin.parameters("fr_FR") == [("user", "qui"), ("depth", "how deep")]
+        assert plugin.parameters("de_DE") == [("user", "who"), ("depth", "how deep")]
+
+
 def test_44_passwords_for_downloads(tmp_path: Path) -> None:
     with hosted(write_small(tmp_path, "p", CONFIGURABLE.replace("TENANT", "")), tmp_path / "scratch") as plugin:
         assert plugin.described()["passwords"] == [["http://host/", "me", "secret"]]
