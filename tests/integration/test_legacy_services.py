@@ -15,6 +15,7 @@ PLUGIN = "wazo-own-1"
 PACKAGES = f"/pg_mgr/plugins/{PLUGIN}/install"
 CODE = """
 import io
+import logging
 from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 from {prefix}.operation import OperationInProgress
@@ -68,6 +69,7 @@ class Own(StandardPlugin):
     IS_PLUGIN = True
     def __init__(self, *arguments):
         super().__init__(*arguments)
+        logging.getLogger("plugin.own").warning("made %d", 1)
         self.services = {{"install": Service(self._plugin_dir), "configure": Counter()}}
         self.tftp_service = Tftp()
 """
@@ -149,3 +151,7 @@ def test_42_its_own_parameters_are_read_when_they_are_asked_for(server: Running)
     assert [row["description"] for row in server.rest.get(path)["params"]] == ["combien de fois"]
     server.rest.call("PUT", "/configure/locale", {"param": {"value": None}})
     assert [row["description"] for row in server.rest.get(path)["params"]] == ["how often"]
+
+
+def test_what_a_plugin_logs_names_it(server: Running) -> None:
+    assert server.server.has_logged("a plugin printed: WARNING plugin.own: made 1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import pickle
 import queue
@@ -124,6 +125,8 @@ def main() -> None:
     out = os.fdopen(ANSWERS, "wb")
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
+    # Many plugins write into one log here.
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     names.register()
     OwnCopies(HERE).watch()
     connection = Connection(calls, out)
