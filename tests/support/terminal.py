@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -20,6 +21,11 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     """Return an environment without settings of whoever runs the tests."""
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG") if name in os.environ}
     return {**kept, "HOME": str(home), "LC_ALL": "C.UTF-8", "TERM": "xterm-256color", **more}
+
+
+def _heeds_ctrl_c() -> None:
+    """Undo what a shell does to what it starts in the background, the suite itself for one."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @define
@@ -48,6 +54,7 @@ class Terminal:
             dimensions=(rows, columns),
             timeout=SECONDS,
             encoding="utf-8",
+            preexec_fn=_heeds_ctrl_c,
         )
         self._raw: list[str] = []
 
