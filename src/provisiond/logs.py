@@ -52,8 +52,11 @@ _NAMED_SECRET = re.compile(
     r"""(?P<value>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s,;&}\])]+)""",
     re.IGNORECASE,
 )
-_URL_USER = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]{0,19}://)[^/@\s]+@", re.IGNORECASE)
-_TOKEN_HEADER = re.compile(r"(?P<name>x-auth-token|authorization)(?P<gap>\W+)(?:bearer\s+)?[^\s'\",]+", re.IGNORECASE)
+_URL_USER = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]{0,19}://)[^/\s]+@", re.IGNORECASE)
+_TOKEN_HEADER = re.compile(
+    r"(?P<name>x-auth-token|authorization)(?P<gap>\W+)(?:digest\s[^\n]*|(?:(?:basic|bearer)\s+)?[^\s'\",]+)",
+    re.IGNORECASE,
+)
 # What looks like an s or a k to IGNORECASE without being one in lower case counts, too.
 _OF_SECRETS = ("pass", "secr", "toke", "key", "auth", "\u212a", "\u017f")
 _SECRET_MEMBER = re.compile(r"(?:password|passwd|secret|token|key)$", re.IGNORECASE)

@@ -25,7 +25,10 @@ from provisiond.logs import JournalObserver, JsonObserver, Levels, TextObserver,
         'q={"raw_config.sip_lines.1.password":"hunter2"}',
         "GET http://user:hunter2@proxy.example.org:3128/x failed",
         "X-Auth-Token: hunter2",
+        "GET http://user:un@quoted@hunter2@proxy.example.org:3128/x failed",
         "Authorization: Bearer hunter2",
+        "Proxy-Authorization: Basic hunter2",
+        'authorization: Digest username="x", response="hunter2"',
         "provisioning_key: hunter2",
         "token=hunter2&x=1",
     ],
@@ -50,7 +53,23 @@ def test_values_are_redacted_member_by_member() -> None:
     }
 
 
-@pytest.mark.parametrize("piece", ["x", "a.b-", "key ", "key=", 'password:"', "a://", "authorization ", " ", "'", "\\"])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "x",
+        "a.b-",
+        "key ",
+        "key=",
+        'password:"',
+        "a://",
+        "a://@",
+        "authorization ",
+        "authorization digest ",
+        " ",
+        "'",
+        "\\",
+    ],
+)
 def test_redaction_takes_time_with_the_length_only(piece: str) -> None:
     # With the square of the length this would take an hour.
     assert redacted(piece * (300_000 // len(piece)) + " token=hunter2").count("hunter2") == 0

@@ -156,7 +156,9 @@ class PhoneConnection(Connection):
 
     def silent_since(self) -> float:
         """Return since when nothing is asked here, in seconds of the service's clock; never for what is under way."""
-        if self._busy or self._paused or self._planned or self._ended or self._channel is not None:
+        if self._channel is not None:
+            return float(self._channel.waits_since)
+        if self._busy or self._paused or self._planned or self._ended:
             return NEVER
         return self.deadline - (IDLE_SECONDS if self._requests and not self._buffer else HEAD_SECONDS)
 

@@ -34,6 +34,7 @@ HEAD_SECONDS: Final = 20
 BODY_SECONDS: Final = 120
 STALL_SECONDS: Final = 60
 MAX_BODY: Final = 4 * 1024 * 1024
+NEVER: Final = float("inf")
 READ: Final = ("GET", "HEAD")
 UPLOAD: Final = ("PUT", "POST")
 
@@ -56,6 +57,9 @@ class PhoneChannel(HTTPChannel):
     """A connection whose requests must come within a time in all, however often a byte of them comes.
 
     Whoever does not read its answer is cut off too; twisted.web itself waits for ever.
+
+    :ivar waits_since: since when the client has owed the rest of a request, or a request at all, in seconds of the
+        clock; never while it waits itself.
     """
 
     def __init__(self) -> None:
@@ -63,10 +67,12 @@ class PhoneChannel(HTTPChannel):
         self._deadline: Any = None
         self._stalled: Any = None
         self._reader: Reader | None = None
+        self.waits_since = NEVER
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
         """Take bytes; the first ones of a request start its deadline."""
-        if self._deadline is None and not self.requests:
+        if self._deadline is None and not self._handlingRequest:
+            self._wait_for_client()
             self._arm(HEAD_SECONDS)
         super().dataReceived(data)  # type: ignore[no-untyped-call]
 
@@ -78,7 +84,21 @@ class PhoneChannel(HTTPChannel):
     def allContentReceived(self) -> None:  # noqa: N802
         """Go on with the answer, which may take its time."""
         self._disarm()
+        self.waits_since = NEVER
         super().allContentReceived()  # type: ignore[no-untyped-call]
+
+    def requestDone(self, request: Any) -> None:  # noqa: N802
+        """Wait for the next request."""
+        if self.persistent:
+            self._wait_for_client()
+        super().requestDone(request)  # type: ignore[no-untyped-call]
+
+    def loseConnection(self) -> None:  # noqa: N802
+        """End the connection when everything was read, or nothing is read any more."""
+        if self._reader is None:
+            self._reader = Reader(self.transport)
+            self._wait_for_reader()
+        super().loseConnection()  # type: ignore[no-untyped-call]
 
     def pauseProducing(self) -> None:  # noqa: N802
         """Called when the client does not read as fast as it is answered."""
@@ -96,6 +116,10 @@ class PhoneChannel(HTTPChannel):
         self._disarm()
         self._forget_reader()
         super().connectionLost(reason)  # type: ignore[no-untyped-call]
+
+    def _wait_for_client(self) -> None:
+        # As with ``callLater``: the clock is the site's.
+        self.waits_since = cast(Any, self).seconds()
 
     def _arm(self, seconds: float) -> None:
         self._disarm()
@@ -140,7 +164,8 @@ class PhoneSite(Site):
         channel.factory = channel.site = self
         channel.requestFactory = self.requestFactory
         channel.timeOut = IDLE_SECONDS
-        channel.callLater = cast(Any, self).reactor.callLater
+        clock = cast(Any, self).reactor
+        channel.callLater, channel.seconds = clock.callLater, clock.seconds
         return channel
 
     def log(self, request: Any) -> None:

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from provisiond.identification.values import PhoneRequest
 from provisiond.phones import connections
 from provisiond.phones.content import Content
-from provisiond.phones.http import HEAD_SECONDS, PhoneFilesResource, PhoneSite
+from provisiond.phones.http import HEAD_SECONDS, STALL_SECONDS, PhoneFilesResource, PhoneSite
 from provisiond.phones.journal import PhoneEvent
 from provisiond.phones.pipeline import Answer
 from provisiond.phones.remembered import Kept, static_etag
@@ -227,9 +227,21 @@ class TestHandingOver:
         assert statuses(phone.send(GET)) == [b"200"]
         phone.lose()
 
-    def test_a_slow_sender_is_cut_off_there_too(self) -> None:
+    def test_who_does_not_read_the_last_answer_is_cut_off(self) -> None:
         phone = Phone()
-        phone.send(b"PUT /a HTTP/1.1\r\n")
+        phone.send(b"OPTIONS /a HTTP/1.1\r\nConnection: close\r\n\r\n")
+        phone.clock.advance(STALL_SECONDS - 1)
+        assert phone.transport.disconnecting
+        assert not phone.transport.disconnected
+        phone.clock.advance(1)
+        assert phone.transport.disconnected
+        phone.lose()
+        assert not phone.clock.getDelayedCalls()
+
+    @pytest.mark.parametrize("before", [b"", b"OPTIONS /a HTTP/1.1\r\n\r\n"])
+    def test_a_slow_sender_is_cut_off_there_too(self, before: bytes) -> None:
+        phone = Phone()
+        phone.send(before + b"PUT /a HTTP/1.1\r\n")
         for _ in range(int(HEAD_SECONDS)):
             assert not phone.transport.disconnecting
             phone.send(b"X: y\r\n")
@@ -430,14 +442,15 @@ class TestOverload:
         phone = Phone(max_connections=3)
         phone.send(b"GET /slow HTTP/1.1\r\n\r\n")
         phone.connect()
-        phone.send(b"OPTIONS /a HTTP/1.1\r\nHost: x\r\n\r\n")
+        phone.send(b"GET /slow HTTP/1.1\r\nExpect: x\r\n\r\n")
         phone.connect()
         phone.protocol.pauseProducing()
         phone.clock.advance(SILENT_SECONDS * 2)
         phone.connect()
         assert statuses(phone.transport.value()) == [b"503"]
         assert phone.service.connections == 4
-        phone.pipeline.gates[0].callback(None)
+        for gate in phone.pipeline.gates:
+            gate.callback(None)
 
     def test_a_head_that_comes_slowly_makes_room(self) -> None:
         phone = Phone(max_connections=1)
@@ -445,6 +458,28 @@ class TestOverload:
         slow = phone.transport
         phone.clock.advance(SILENT_SECONDS)
         phone.send(b"/1.1\r\n")
+        phone.connect()
+        assert slow.disconnected
+        assert statuses(phone.send(GET)) == [b"200"]
+
+    @pytest.mark.parametrize(
+        "beginning",
+        [
+            b"PUT /a HTTP/1.1\r\n",
+            b"PUT /a HTTP/1.1\r\nContent-Length: 9\r\n\r\n",
+            b"OPTIONS /a HTTP/1.1\r\n\r\n",
+            b"OPTIONS /a HTTP/1.1\r\n\r\nPUT /a HTTP/1.1\r\n",
+        ],
+    )
+    def test_what_twisted_web_waits_for_makes_room_too(self, beginning: bytes) -> None:
+        phone = Phone(max_connections=1)
+        phone.send(beginning)
+        slow = phone.transport
+        phone.clock.advance(SILENT_SECONDS / 2)
+        phone.connect()
+        assert statuses(phone.transport.value()) == [b"503"]
+        phone.lose()
+        assert not slow.disconnected
         phone.connect()
         assert slow.disconnected
         assert statuses(phone.send(GET)) == [b"200"]
