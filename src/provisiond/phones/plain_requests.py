@@ -98,12 +98,12 @@ def name_of(raw_path: bytes) -> str | None:
 
 
 def without_key(path: bytes, is_key: Callable[[str], bool]) -> bytes:
-    """Return a path without the provisioning key that is its first part.
+    """Return a path without the provisioning key that is its first part, however many slashes stand before it.
 
     :param is_key: tells whether a text is a tenant's provisioning key.
     """
-    first, slash, rest = path.removeprefix(b"/").partition(b"/")
-    return b"/" + rest if slash and is_key(unquote_to_bytes(first).decode("utf-8", "replace")) else path
+    first, _, rest = path.lstrip(b"/").partition(b"/")
+    return b"/" + rest if is_key(unquote_to_bytes(first).decode("utf-8", "replace")) else path
 
 
 def query_of(target: bytes) -> dict[str, str]:

@@ -241,7 +241,10 @@ def test_only_trusted_proxies_are_believed(forwarded: str | None, proxies: int, 
         (b"/the-key/a/b.xml", b"/a/b.xml"),
         (b"/the%2dkey/a.xml", b"/a.xml"),
         (b"/other/a.xml", b"/other/a.xml"),
-        (b"/the-key", b"/the-key"),
+        (b"//the-key//a.xml", b"//a.xml"),
+        (b"/the-key/", b"/"),
+        (b"/the-key", b"/"),
+        (b"/", b"/"),
     ],
 )
 def test_a_provisioning_key_is_no_part_of_the_path(path: bytes, rest: bytes) -> None:
