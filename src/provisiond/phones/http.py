@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, BinaryIO, Final, cast
 
@@ -43,6 +43,7 @@ class PhoneRequestOverHttp(Request):
     """A request whose body is kept up to a bound only."""
 
     _kept = 0
+    _content_types: Sequence[bytes] | None = None
     too_large = False
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
@@ -51,6 +52,18 @@ class PhoneRequestOverHttp(Request):
         self.too_large = self._kept > MAX_BODY
         if not self.too_large:
             super().handleContentChunk(data)  # type: ignore[no-untyped-call]
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802
+        """Go on to the resource; no body is taken apart as a form, which stops everything for seconds."""
+        self._content_types = self.requestHeaders.getRawHeaders(b"content-type")
+        self.requestHeaders.removeHeader(b"content-type")
+        super().requestReceived(command, path, version)  # type: ignore[no-untyped-call]
+
+    def process(self) -> None:
+        """Go on to the resource, with the type of the body back in its place."""
+        if self._content_types is not None:
+            self.requestHeaders.setRawHeaders(b"content-type", self._content_types)
+        super().process()  # type: ignore[no-untyped-call]
 
 
 class PhoneChannel(HTTPChannel):

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.web import http
 
 from provisiond.identification.values import PhoneRequest
 from provisiond.paths import UnsafeName, normalized_name
@@ -153,6 +154,23 @@ class TestAnswers:
         head, _ = ask(b"PUT /a.xml HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
         assert head.startswith(b"HTTP/1.1 405")
         assert b"allow: get, head" in head.lower()
+
+    @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data"])
+    def test_no_body_is_taken_apart_as_a_form(self, ask: Ask, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+        taken_apart: list[bytes] = []
+        monkeypatch.setattr(http, "parse_qs", lambda text, *_: taken_apart.append(text) or {})
+        monkeypatch.setattr(http, "_getMultiPartArgs", lambda text, *_: taken_apart.append(text) or {})
+        pipeline = FakePipeline("a.xml", None)
+        types: list[str | None] = []
+
+        async def answer_of_plugin(request: PhoneRequest) -> None:
+            types.append(request.headers.get("content-type"))
+
+        monkeypatch.setattr(pipeline, "answer_of_plugin", answer_of_plugin)
+        sent = get("/a.xml", f"Content-Type: {kind}; boundary=x", "Content-Length: 3", method="POST") + b"a=b"
+        assert ask(sent, pipeline)[0].startswith(b"HTTP/1.1 405")
+        assert not taken_apart
+        assert types == [f"{kind}; boundary=x"]
 
     def test_refusals_and_errors(self, ask: Ask) -> None:
         assert ask(get("/a.xml"), FakePipeline("a.xml", None, "refused"))[0].startswith(b"HTTP/1.1 403")
