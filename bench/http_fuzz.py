@@ -23,8 +23,9 @@ from twisted.python.failure import Failure
 
 from bench.fuzz import Broken
 from provisiond.identification.values import PhoneRequest
+from provisiond.phones.complete_connections import PhoneSite
 from provisiond.phones.content import Content
-from provisiond.phones.http import PhoneFilesResource, PhoneSite
+from provisiond.phones.http import PhoneFilesResource
 from provisiond.phones.journal import PhoneEvent
 from provisiond.phones.pipeline import Answer
 from provisiond.phones.remembered import Kept

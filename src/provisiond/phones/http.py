@@ -1,18 +1,16 @@
-"""Phones over HTTP."""
+"""What phones get over HTTP when twisted.web has read their requests."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final
 
 from twisted.internet.defer import Deferred
-from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
-from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET, Request, Site
+from twisted.web.server import NOT_DONE_YET
 
 from provisiond.identification.values import PhoneRequest, Protocol
 from provisiond.pacing import Pace
@@ -23,166 +21,13 @@ from provisiond.phones.pipeline import Answer, Answering
 from provisiond.phones.plain_requests import name_of, query_of, without_key
 from provisiond.phones.remembered import static_etag
 from provisiond.phones.replies import BUSY, Reply, refusal, refusal_of, reply_with
-from provisiond.phones.stalling import Reader
 from provisiond.provisioning.ports import Threads
 
 log = Logger()
 
 CHUNK: Final = 256 * 1024
-IDLE_SECONDS: Final = 60
-HEAD_SECONDS: Final = 20
-BODY_SECONDS: Final = 120
-STALL_SECONDS: Final = 60
-MAX_BODY: Final = 4 * 1024 * 1024
-NEVER: Final = float("inf")
 READ: Final = ("GET", "HEAD")
 UPLOAD: Final = ("PUT", "POST")
-
-
-class PhoneRequestOverHttp(Request):
-    """A request whose body is kept up to a bound only."""
-
-    _kept = 0
-    _content_types: Sequence[bytes] | None = None
-    too_large = False
-
-    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
-        """Keep a piece of the body unless it is too much; phones upload logs that nobody wants."""
-        self._kept += len(data)
-        self.too_large = self._kept > MAX_BODY
-        if not self.too_large:
-            super().handleContentChunk(data)  # type: ignore[no-untyped-call]
-
-    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802
-        """Go on to the resource; no body is taken apart as a form, which stops everything for seconds."""
-        self._content_types = self.requestHeaders.getRawHeaders(b"content-type")
-        self.requestHeaders.removeHeader(b"content-type")
-        super().requestReceived(command, path, version)  # type: ignore[no-untyped-call]
-
-    def process(self) -> None:
-        """Go on to the resource, with the type of the body back in its place."""
-        if self._content_types is not None:
-            self.requestHeaders.setRawHeaders(b"content-type", self._content_types)
-        super().process()  # type: ignore[no-untyped-call]
-
-
-class PhoneChannel(HTTPChannel):
-    """A connection whose requests must come within a time in all, however often a byte of them comes.
-
-    Whoever does not read its answer is cut off too; twisted.web itself waits for ever.
-
-    :ivar waits_since: since when the client has owed the rest of a request, or a request at all, in seconds of the
-        clock; never while it waits itself.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._deadline: Any = None
-        self._stalled: Any = None
-        self._reader: Reader | None = None
-        self.waits_since = NEVER
-
-    def dataReceived(self, data: bytes) -> None:  # noqa: N802
-        """Take bytes; the first ones of a request start its deadline."""
-        if self._deadline is None and not self._handlingRequest:
-            self._wait_for_client()
-            self._arm(HEAD_SECONDS)
-        super().dataReceived(data)  # type: ignore[no-untyped-call]
-
-    def allHeadersReceived(self) -> None:  # noqa: N802
-        """Go on with the body."""
-        self._arm(BODY_SECONDS)
-        super().allHeadersReceived()  # type: ignore[no-untyped-call]
-
-    def allContentReceived(self) -> None:  # noqa: N802
-        """Go on with the answer, which may take its time."""
-        self._disarm()
-        self.waits_since = NEVER
-        super().allContentReceived()  # type: ignore[no-untyped-call]
-
-    def requestDone(self, request: Any) -> None:  # noqa: N802
-        """Wait for the next request."""
-        if self.persistent:
-            self._wait_for_client()
-        super().requestDone(request)  # type: ignore[no-untyped-call]
-
-    def loseConnection(self) -> None:  # noqa: N802
-        """End the connection when everything was read, or nothing is read any more."""
-        if self._reader is None:
-            self._reader = Reader(self.transport)
-            self._wait_for_reader()
-        super().loseConnection()  # type: ignore[no-untyped-call]
-
-    def pauseProducing(self) -> None:  # noqa: N802
-        """Called when the client does not read as fast as it is answered."""
-        self._reader = Reader(self.transport)
-        self._wait_for_reader()
-        super().pauseProducing()  # type: ignore[no-untyped-call]
-
-    def resumeProducing(self) -> None:  # noqa: N802
-        """Called when there is room again."""
-        self._forget_reader()
-        super().resumeProducing()  # type: ignore[no-untyped-call]
-
-    def connectionLost(self, reason: Any = connectionDone) -> None:  # noqa: N802
-        """Forget the deadlines."""
-        self._disarm()
-        self._forget_reader()
-        super().connectionLost(reason)  # type: ignore[no-untyped-call]
-
-    def _wait_for_client(self) -> None:
-        # As with ``callLater``: the clock is the site's.
-        self.waits_since = cast(Any, self).seconds()
-
-    def _arm(self, seconds: float) -> None:
-        self._disarm()
-        # The method that the site gave us: it is the reactor's, or a test's clock.
-        self._deadline = cast(Any, self).callLater(seconds, self._too_slow)
-
-    def _disarm(self) -> None:
-        if self._deadline is not None and self._deadline.active():
-            self._deadline.cancel()
-        self._deadline = None
-
-    def _too_slow(self) -> None:
-        self._deadline = None
-        self.forceAbortClient()  # type: ignore[no-untyped-call]
-
-    def _wait_for_reader(self) -> None:
-        if self._reader is not None and self._reader.reads_on():
-            self._stalled = cast(Any, self).callLater(STALL_SECONDS, self._wait_for_reader)
-        else:
-            self._stalled = None
-            self.forceAbortClient()  # type: ignore[no-untyped-call]
-
-    def _forget_reader(self) -> None:
-        self._reader = None
-        if self._stalled is not None and self._stalled.active():
-            self._stalled.cancel()
-        self._stalled = None
-
-
-class PhoneSite(Site):
-    """Serves phones over HTTP with everything that HTTP has."""
-
-    def __init__(self, resource: Resource, reactor: Any) -> None:
-        super().__init__(  # type: ignore[no-untyped-call]
-            resource, requestFactory=PhoneRequestOverHttp, timeout=IDLE_SECONDS, reactor=reactor
-        )
-        self.displayTracebacks = False
-
-    def buildProtocol(self, addr: Any) -> Any:  # noqa: N802
-        """Return a connection."""
-        channel: Any = PhoneChannel()
-        channel.factory = channel.site = self
-        channel.requestFactory = self.requestFactory
-        channel.timeOut = IDLE_SECONDS
-        clock = cast(Any, self).reactor
-        channel.callLater, channel.seconds = clock.callLater, clock.seconds
-        return channel
-
-    def log(self, request: Any) -> None:
-        """Write no access line; the journal makes one of each request."""
 
 
 class PhoneFilesResource(Resource):

@@ -12,9 +12,10 @@ from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
 from provisiond.phones.bounds import MAX_CONNECTIONS, MAX_WAITING, HttpBounds
+from provisiond.phones.complete_connections import PhoneSite
 from provisiond.phones.connections import PhoneConnection
 from provisiond.phones.file_sending import FileSending, Told
-from provisiond.phones.http import PhoneFilesResource, PhoneSite
+from provisiond.phones.http import PhoneFilesResource
 from provisiond.phones.pipeline import Answering
 from provisiond.phones.small_files import SmallFiles
 from provisiond.phones.wires import DateLine

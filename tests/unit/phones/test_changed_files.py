@@ -13,7 +13,7 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 
 from provisiond.identification.values import PhoneRequest
-from provisiond.phones import connections, http
+from provisiond.phones import complete_connections, connections
 from provisiond.phones.content import Content
 from provisiond.phones.journal import PhoneEvent
 from provisiond.phones.pipeline import Answer
@@ -176,7 +176,7 @@ class TestWhoDoesNotRead:
         client.ask()
         assert len(client.transport.value()) < 2_000_000
         for _ in range(reads):
-            client.clock.advance(http.STALL_SECONDS + 1)
+            client.clock.advance(complete_connections.STALL_SECONDS + 1)
             assert not client.transport.disconnecting
         for _ in range(3):
             client.clock.advance(connections.STALL_SECONDS + 1)

@@ -17,8 +17,9 @@ from twisted.python.failure import Failure
 
 from provisiond.identification.values import PhoneRequest
 from provisiond.phones import connections
+from provisiond.phones.complete_connections import HEAD_SECONDS, REQUESTS_PER_CONNECTION, STALL_SECONDS, PhoneSite
 from provisiond.phones.content import Content
-from provisiond.phones.http import HEAD_SECONDS, STALL_SECONDS, PhoneFilesResource, PhoneSite
+from provisiond.phones.http import PhoneFilesResource
 from provisiond.phones.journal import PhoneEvent
 from provisiond.phones.pipeline import Answer
 from provisiond.phones.remembered import Kept, static_etag
@@ -225,6 +226,22 @@ class TestHandingOver:
         assert len(statuses(first)) == 3
         assert statuses(first)[0] == statuses(first)[2] == b"200"
         assert statuses(phone.send(GET)) == [b"200"]
+        phone.lose()
+
+    def test_so_many_requests_at_once_are_answered_and_no_more(self) -> None:
+        phone = Phone()
+        answer = phone.send(b"OPTIONS /a HTTP/1.1\r\n\r\n" * 2_000)
+        assert len(statuses(answer)) == REQUESTS_PER_CONNECTION
+        assert answer.lower().count(b"connection: close") == 1
+        assert phone.transport.disconnecting
+
+    def test_a_body_in_crumbs_is_cut_off(self) -> None:
+        phone = Phone()
+        head = b"PUT /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        pieces = b"40\r\n" + b"x" * 64 + b"\r\n"
+        assert statuses(phone.send(head + pieces * 5_000 + b"0\r\n\r\n")) == [b"405"]
+        assert statuses(phone.send(head + b"1\r\nx\r\n" * 5_000 + b"0\r\n\r\n")) == []
+        assert phone.transport.disconnected
         phone.lose()
 
     def test_who_does_not_read_the_last_answer_is_cut_off(self) -> None:

@@ -15,8 +15,9 @@ from twisted.web import http
 from provisiond.identification.values import PhoneRequest
 from provisiond.paths import UnsafeName, normalized_name
 from provisiond.phones.access import client_address
+from provisiond.phones.complete_connections import PhoneSite
 from provisiond.phones.content import Content
-from provisiond.phones.http import PhoneFilesResource, PhoneSite
+from provisiond.phones.http import PhoneFilesResource
 from provisiond.phones.journal import PhoneEvent
 from provisiond.phones.pipeline import Answer
 from provisiond.phones.plain_requests import name_of, without_key

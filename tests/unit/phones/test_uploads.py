@@ -16,7 +16,8 @@ from provisiond.identification.values import PhoneRequest, Protocol
 from provisiond.metrics import Metrics
 from provisiond.model.device import Device
 from provisiond.phones.access import Access
-from provisiond.phones.http import MAX_BODY, PhoneFilesResource, PhoneSite
+from provisiond.phones.complete_connections import MAX_BODY, PhoneSite
+from provisiond.phones.http import PhoneFilesResource
 from provisiond.phones.journal import Journal
 from provisiond.phones.pipeline import Pipeline
 from provisiond.phones.tftp import TftpFiles
