@@ -17,6 +17,7 @@ HEAD_SECONDS: Final = 20
 BODY_SECONDS: Final = 120
 STALL_SECONDS: Final = 60
 MAX_BODY: Final = 4 * 1024 * 1024
+MAX_BODIES: Final = 256 * 1024 * 1024
 MOST_PIECES: Final = 1_000
 LEAST_PIECE: Final = 64
 REQUESTS_PER_CONNECTION: Final = 100
@@ -28,25 +29,49 @@ class TooManyPieces(Exception):
 
 
 class PhoneRequestOverHttp(Request):
-    """A request whose body is kept up to a bound only."""
+    """A request whose body is kept up to a bound only, and only as long as those of all together have room.
 
+    :ivar has_no_room: whether the body was given up because of the others.
+    """
+
+    _received = 0
     _kept = 0
     _pieces = 0
     _content_types: Sequence[bytes] | None = None
     too_large = False
+    has_no_room = False
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
         """Keep a piece of the body unless it is too much; phones upload logs that nobody wants.
 
         :raises TooManyPieces: which cuts the connection.
         """
-        self._kept += len(data)
+        site: PhoneSite = cast(Any, self).channel.site
+        self._received += len(data)
         self._pieces += 1
-        if self._pieces > MOST_PIECES + self._kept // LEAST_PIECE:
+        if self._pieces > MOST_PIECES + self._received // LEAST_PIECE:
             raise TooManyPieces
-        self.too_large = self._kept > MAX_BODY
-        if not self.too_large:
+        self.too_large = self._received > MAX_BODY
+        self.has_no_room = self.has_no_room or site.kept_bodies + len(data) > MAX_BODIES
+        if not (self.too_large or self.has_no_room):
+            self._kept += len(data)
+            site.kept_bodies += len(data)
             super().handleContentChunk(data)  # type: ignore[no-untyped-call]
+
+    def finish(self) -> None:
+        """End the answer, and give the room of the body back."""
+        self._give_back()
+        super().finish()  # type: ignore[no-untyped-call]
+
+    def connectionLost(self, reason: Any) -> None:  # noqa: N802
+        """Give the room of the body back."""
+        self._give_back()
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
+
+    def _give_back(self) -> None:
+        if self._kept:
+            cast(Any, self).channel.site.kept_bodies -= self._kept
+            self._kept = 0
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802
         """Go on to the resource; no body is taken apart as a form, which stops everything for seconds."""
@@ -167,13 +192,17 @@ class PhoneChannel(HTTPChannel):
 
 
 class PhoneSite(Site):
-    """Serves phones over HTTP with everything that HTTP has."""
+    """Serves phones over HTTP with everything that HTTP has.
+
+    :ivar kept_bodies: bytes of bodies that are kept now.
+    """
 
     def __init__(self, resource: Resource, reactor: Any) -> None:
         super().__init__(  # type: ignore[no-untyped-call]
             resource, requestFactory=PhoneRequestOverHttp, timeout=IDLE_SECONDS, reactor=reactor
         )
         self.displayTracebacks = False
+        self.kept_bodies = 0
 
     def buildProtocol(self, addr: Any) -> Any:  # noqa: N802
         """Return a connection."""

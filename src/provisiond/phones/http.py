@@ -58,7 +58,7 @@ class PhoneFilesResource(Resource):
 
     def render(self, request: Any) -> int:
         """Answer any method."""
-        if not self._bounds.admits_request():
+        if request.has_no_room or not self._bounds.admits_request():
             _say(request, BUSY)
             return NOT_DONE_YET
         self._bounds.under_way += 1

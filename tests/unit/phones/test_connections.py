@@ -16,7 +16,7 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 
 from provisiond.identification.values import PhoneRequest
-from provisiond.phones import connections
+from provisiond.phones import complete_connections, connections
 from provisiond.phones.complete_connections import HEAD_SECONDS, REQUESTS_PER_CONNECTION, STALL_SECONDS, PhoneSite
 from provisiond.phones.content import Content
 from provisiond.phones.http import PhoneFilesResource
@@ -234,6 +234,20 @@ class TestHandingOver:
         assert len(statuses(answer)) == REQUESTS_PER_CONNECTION
         assert answer.lower().count(b"connection: close") == 1
         assert phone.transport.disconnecting
+
+    def test_bodies_of_all_together_have_so_much_room(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(complete_connections, "MAX_BODIES", 1_000)
+        phone = Phone()
+        head = b"PUT /a HTTP/1.1\r\nContent-Length: 600\r\n\r\n"
+        assert statuses(phone.send(head + bytes(600))) == [b"405"]
+        phone.send(head + bytes(590))
+        first = phone.protocol
+        phone.connect()
+        assert statuses(phone.send(head + bytes(600))) == [b"503"]
+        assert statuses(phone.send(GET)) == [b"200"]
+        first.connectionLost(Failure(ConnectionError()))
+        assert statuses(phone.send(head + bytes(600))) == [b"405"]
+        phone.lose()
 
     def test_a_body_in_crumbs_is_cut_off(self) -> None:
         phone = Phone()
