@@ -31,6 +31,8 @@ log = Logger()
 REQUESTS_PER_TURN: Final = 32
 # Far more are read than begun: the kernel's buffer is small, and a repetition that was read is recognised.
 READ_PER_TURN: Final = 512
+# What they have sent is kept in memory until they are done.
+MAX_UPLOADS: Final = 64
 _MODES: Final = ("octet", "netascii")
 
 
@@ -361,6 +363,9 @@ class TftpService:
             if running.image is not None:
                 running.image.close()
             raise Refusal(ErrorCode.UNDEFINED, "the server is stopping")
+        if running.request.write and sum(each.request.write for each in self._transfers) >= MAX_UPLOADS:
+            self._tell_refused("busy")
+            raise Refusal(ErrorCode.UNDEFINED, BUSY)
         line = SharedLine(sock, running.key.peer, sockets.leaving_from(running.local)) if self._single_port else None
         self._transfers.begin(running, line)
 

@@ -16,7 +16,7 @@ from provisiond.tftp import packets
 from provisiond.tftp.limits import Bounds
 from provisiond.tftp.pool import KEPT
 from provisiond.tftp.queue import PATIENCE
-from provisiond.tftp.service import REQUESTS_PER_TURN
+from provisiond.tftp.service import MAX_UPLOADS, REQUESTS_PER_TURN
 
 PHONE = random.Random(1).randbytes(2_200)
 FIRST = packets.data_head(1)
@@ -98,6 +98,25 @@ class TestBounds:
         assert answers[2] == BUSY
         assert world.refused == ["busy"]
         assert world.service.admitted == 3
+
+    def test_so_many_uploads_run_at_once_and_files_are_served_besides(
+        self, serve: Callable[..., Any], single_port: bool
+    ) -> None:
+        world = serve({"x": PHONE}, single_port=single_port, bounds=bounds())
+        answers = []
+        for number in range(MAX_UPLOADS + 1):
+            client = world.client()
+            client.sendto(packets.request(True, f"{number}.log", "octet"), world.address)
+            answers.append((client, *world.answer(client)))
+        assert [answer for _, answer, _ in answers] == [packets.ack(0)] * MAX_UPLOADS + [BUSY]
+        assert world.refused == ["busy"]
+        assert world.answer(world.ask("x"))[0][:4] == FIRST
+        first, _, sender = answers[0]
+        first.sendto(packets.data_head(1) + b"line", sender)
+        assert world.answer(first)[0] == packets.ack(1)
+        last = answers[-1][0]
+        last.sendto(packets.request(True, "again.log", "octet"), world.address)
+        assert world.answer(last)[0] == packets.ack(0)
 
     def test_who_asks_too_often_hears_nothing(self, serve: Callable[..., Any]) -> None:
         world = serve({"x": PHONE}, bounds=Bounds(requests_per_second=1.0, burst=2))
