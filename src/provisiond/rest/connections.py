@@ -18,6 +18,12 @@ LINGER_SECONDS: Final = 5.0
 LINGER_BYTES: Final = 64 << 20
 MAX_HEAD: Final = 16 * 1024
 MAX_HEADERS: Final = 100
+MOST_PIECES: Final = 1_000
+LEAST_PIECE: Final = 64
+
+
+class TooManyPieces(Exception):
+    """A body comes in pieces so small that taking them stops everything else."""
 
 
 class Owner(Protocol):
@@ -161,7 +167,12 @@ class ApiChannel(HTTPChannel):
         if self._headers > MAX_HEADERS:
             self._head_too_large()
             return False
-        return bool(super().headerReceived(line))  # type: ignore[no-untyped-call]
+        try:
+            return bool(super().headerReceived(line))  # type: ignore[no-untyped-call]
+        except ValueError:
+            # A length of more digits than Python reads.
+            self._respondToBadRequestAndDisconnect()
+            return False
 
     def allHeadersReceived(self) -> None:  # noqa: N802
         """Begin with the body; one that is declared too large is not waited for."""
@@ -228,8 +239,12 @@ class ApiChannel(HTTPChannel):
 
     def rawDataReceived(self, data: bytes) -> None:  # noqa: N802
         """Take bytes of a body, or drop them when the connection ends."""
-        if self._ending is None:
+        if self._ending is not None:
+            return
+        try:
             super().rawDataReceived(data)
+        except TooManyPieces:
+            self._refuse(HTTPStatus.BAD_REQUEST, "the body comes in pieces that are too small")
 
     def _idle(self) -> None:
         self._end(b"")

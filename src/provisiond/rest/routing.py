@@ -294,10 +294,11 @@ def _unroutable(error: HTTPException) -> HttpProblem:
 
 def header(request: Request, name: str) -> str | None:
     """Return a request header as text, or None; of several lines the last, but all of ``accept``."""
-    lines = request.requestHeaders.getRawHeaders(name)
+    # Asked for by bytes: twisted.web takes texts for UTF-8, which they need not be.
+    lines = [line.decode("utf-8", "replace") for line in request.requestHeaders.getRawHeaders(name.encode("ascii"), [])]
     if not lines:
         return None
-    return ", ".join(lines) if name == "accept" else str(lines[-1])
+    return ", ".join(lines) if name == "accept" else lines[-1]
 
 
 def token_of(request: Request) -> str | None:

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
-from provisiond.rest.connections import ApiChannel, Full
+from provisiond.rest.connections import LEAST_PIECE, MOST_PIECES, ApiChannel, Full, TooManyPieces
 from provisiond.rest.problems import answer_for
 from provisiond.rest.sending import send
 
@@ -23,11 +23,18 @@ class BoundedRequest(Request):
 
     body_too_large = False
     _received = 0
+    _pieces = 0
     _content_types: Sequence[bytes] | None = None
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
-        """Keep a piece of the body unless it is too much."""
+        """Keep a piece of the body unless it is too much.
+
+        :raises TooManyPieces: when they are so small that taking them stops everything else.
+        """
         self._received += len(data)
+        self._pieces += 1
+        if self._pieces > MOST_PIECES + self._received // LEAST_PIECE:
+            raise TooManyPieces
         if self._received > cast(ApiChannel, self.channel).max_body:
             self.body_too_large = True
         if not self.body_too_large:

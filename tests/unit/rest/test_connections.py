@@ -170,15 +170,25 @@ class TestHeads:
             b"POST /0.2/x HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
             b"POST /0.2/x HTTP/1.1\r\nContent-Length: +5\r\n\r\n",
             b"POST /0.2/x HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+            b"POST /0.2/x HTTP/1.1\r\nContent-Length: %s\r\n\r\n" % (b"9" * 5_000),
             b"POST /0.2/x HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
             b"POST /0.2/x HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
             b"POST /0.2/x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+            b"POST /0.2/x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 2_000,
         ],
     )
     def test_what_is_not_http_is_refused(self, api: Api, data: bytes) -> None:
         connection = Connection(api)
         connection.protocol.dataReceived(data)
         refused(connection, 400)
+
+    @pytest.mark.parametrize("name", [b"Authorization", b"X-Auth-Token", b"Wazo-Tenant", b"Accept", b"Content-Type"])
+    def test_headers_need_not_be_text(self, api: Api, name: bytes) -> None:
+        connection = Connection(api)
+        connection.protocol.dataReceived(b"GET /0.2/dev_mgr/devices HTTP/1.1\r\n%s: Bearer \xff\r\n\r\n" % name)
+        got = said(connection)
+        assert got is not None
+        assert got.status == 401
 
     @pytest.mark.parametrize("target", ["http://elsewhere:8666/0.2/status", "HTTP://x/0.2/status/", "/0.2/status#x"])
     def test_other_forms_of_a_target(self, api: Api, head: Head, target: str) -> None:
