@@ -67,7 +67,7 @@ class PhoneService(Factory):
         self.stopping = False
         self._clock = clock
         self.seconds: Callable[[], float] = clock.seconds
-        # In the order in which they were opened.
+        # In the order in which they were opened, or found to be in use.
         self._connections: dict[PhoneConnection, None] = {}
         self.is_key = is_key
         self._resource = PhoneFilesResource(
@@ -146,11 +146,13 @@ class PhoneService(Factory):
 
     def _make_room(self) -> None:
         latest = self.seconds() - SILENT_SECONDS
-        for connection in islice(self._connections, LOOKED_AT):
+        for connection in tuple(islice(self._connections, LOOKED_AT)):
+            del self._connections[connection]
             if connection.silent_since() <= latest:
-                del self._connections[connection]
                 connection.abort()
                 return
+            # It is looked at again after all others.
+            self._connections[connection] = None
 
     def _abort_all(self) -> None:
         for connection in tuple(self._connections):

@@ -16,7 +16,7 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 
 from provisiond.identification.values import PhoneRequest
-from provisiond.phones import complete_connections, connections
+from provisiond.phones import complete_connections, connections, service
 from provisiond.phones.complete_connections import HEAD_SECONDS, REQUESTS_PER_CONNECTION, STALL_SECONDS, PhoneSite
 from provisiond.phones.content import Content
 from provisiond.phones.http import PhoneFilesResource
@@ -480,6 +480,24 @@ class TestOverload:
         phone.connect()
         assert statuses(phone.transport.value()) == [b"503"]
         assert phone.service.connections == 4
+        for gate in phone.pipeline.gates:
+            gate.callback(None)
+
+    def test_a_connection_behind_many_in_use_makes_room_in_the_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(service, "LOOKED_AT", 2)
+        phone = Phone(max_connections=6)
+        for _ in range(5):
+            phone.send(b"GET /slow HTTP/1.1\r\n\r\n")
+            phone.connect()
+        silent = phone.transport
+        phone.clock.advance(SILENT_SECONDS)
+        for _ in range(2):
+            phone.connect()
+            assert statuses(phone.transport.value()) == [b"503"]
+            phone.lose()
+        phone.connect()
+        assert silent.disconnected
+        assert statuses(phone.send(GET)) == [b"200"]
         for gate in phone.pipeline.gates:
             gate.callback(None)
 
