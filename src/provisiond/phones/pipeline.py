@@ -284,4 +284,6 @@ def verdict(device: Device | None, content: Content | None, reason: str) -> tupl
         return "not-found", reason or "the phone was not recognised"
     if device.plugin is None:
         return "not-found", "no installed plugin serves this phone"
+    if device.document.get("configured") is False:
+        return "not-found", f"{device.plugin} could not make the files of this phone"
     return "not-found", f"{device.plugin} has no such file for this phone"

@@ -203,6 +203,7 @@ class TestPipeline:
         ("device", "reason"),
         [
             (DEVICE, "p has no such file for this phone"),
+            (DEVICE.with_members(configured=False), "p could not make the files of this phone"),
             (Device({"id": "e"}), "no installed plugin serves this phone"),
         ],
     )
