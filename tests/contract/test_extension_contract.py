@@ -240,6 +240,12 @@ class TestProcess:
         removed = world.uninstall("local/demo")
         assert removed["oip"] == "uninstall|success(removing|success)"
 
+    def test_wrong_metadata_are_found_in_validating(self, world: ExtensionWorld) -> None:
+        tree = world.tree("m", {"package.yml": "name: Wrong\nversion: 1\n", "Makefile": "install:\nuninstall:\n"})
+        operation = world.install_tree(tree)
+        assert step_errors(operation)[0] == "validation-error"
+        assert operation["oip"] == "install|fail(downloading|success)(extracting|success)(validating|fail)"
+
     def test_the_same_version_is_not_run_again(self, world: ExtensionWorld) -> None:
         tree = world.make(f"echo run >> {world.root}/runs")
         world.install_tree(tree)
@@ -912,6 +918,22 @@ class TestRest:
         assert world.ask("DELETE", f"/operations/{operation['uuid']}").status == 204
         assert world.ask("GET", "/operations").document == {"items": [], "total": 0}
         assert list((world.root / "extensions/operations").iterdir()) == []
+
+    def test_one_that_is_forgotten_while_it_runs_stays_forgotten(self, world: ExtensionWorld) -> None:
+        operations = world.world.house.host_side.extensions.operations
+        operation = run(operations.begin("install", None))
+        run(operations.delete(operation.uuid))
+        operation.succeeded()
+        run(operations.end(operation))
+        assert operations.all() == []
+        assert list((world.root / "extensions/operations").iterdir()) == []
+
+    def test_a_half_written_one_is_removed_at_the_start(self, world: ExtensionWorld) -> None:
+        world.install_tree(world.make("true"))
+        operations = world.root / "extensions/operations"
+        (operations / ".half.tmp").write_text("{")
+        run(world.world.house.host_side.extensions.operations.load())
+        assert {path.suffix for path in operations.iterdir()} == {".json", ".log"}
 
     def test_operations_are_kept_for_an_hour_also_over_a_restart(self, world: ExtensionWorld) -> None:
         operation = world.install_tree(world.make("true"))

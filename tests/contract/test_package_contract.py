@@ -14,6 +14,7 @@ from tests.support.provisioning import Gate, run
 
 from provisiond import __version__
 from provisiond.packages.network_problems import NetworkProblem
+from provisiond.packages.repositories import Repository
 from provisiond.provisioning.package_values import node_name
 
 REPO1, REPO2 = "http://192.168.1.30/fritz/repo1", "http://192.168.1.30/fritz/repo2"
@@ -449,6 +450,37 @@ class TestRepositories:
             assert world.get("list-repo")["repository"] == [{"url": world.channel.as_uri(), "priority": "500"}]
             assert world.install("2.0", "lamp") == {**OK, "install": []}
 
+    def test_a_channel_of_the_settings_that_fails_is_told(self, tmp_path: Path) -> None:
+        for world in opened(PackageWorld(tmp_path, channel=True)):
+            other = (tmp_path / "other").as_uri()
+            world._sources.append(Repository(name="other", url=f"{other}/"))
+            world.publish(package_file("lamp", "2.0"))
+            assert world.update() == failed(f"repository {other}: {other}/plugins.db is not there")
+            assert [each["id"] for each in world.get(f"available/{NODE}/plugin")["package"]] == ["lamp"]
+            (world.channel / "plugins.db").unlink()
+            both = f"repository {world.channel.as_uri()}: {world.channel.as_uri()}/plugins.db is not there; "
+            assert world.update() == failed(f"{both}repository {other}: {other}/plugins.db is not there")
+
+    def test_a_channel_that_takes_longer_than_anybody_waits(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for world in opened(PackageWorld(tmp_path, channel=True)):
+            gate = Gate()
+            gate.shut()
+
+            async def slowly(progress: Any) -> None:
+                await gate()  # noqa: B023
+
+            monkeypatch.setattr(world.world.house.plugins._archives, "update", slowly)
+            connection = world.api.begin("GET", "/package/update-cache", prefix="")
+            world.world.clock.advance(60)
+            answer = connection.got()
+            assert answer is not None
+            assert answer.document == failed("still running, see /0.2/pg_mgr/install/update/1")
+            gate.open()
+            world.world.settle()
+            assert run(world.world.house.operations.get("/pg_mgr/install/update", 1)).progress == "update|success;0"
+
     def test_copies_are_used_after_a_restart(self, filled: PackageWorld) -> None:
         catalog = filled.made.catalog
         before = catalog.entries()
@@ -530,6 +562,15 @@ class TestInstall:
         content = package_file("lamp", "1", min_provisiond_version="999")
         answer = packages.call("PUT", f"install_from_path/{NODE}?filename=plugin-lamp-1.tgz", content)
         assert "needs version 999 or later" in answer.document["description"]
+
+    def test_a_server_that_is_too_old_for_what_the_identity_says(self, packages: PackageWorld) -> None:
+        identity = {"type": "plugin", "id": "lamp", "version": "1", "domogik_min_version": "999"}
+        said = json.dumps({"json_version": 1, "identity": identity}).encode()
+        info = json.dumps({"version": "1", "description": "", "capabilities": {}}).encode()
+        content = packed(member("info.json", said), member("lamp"), member("lamp/plugin-info", info))
+        answer = packages.call("PUT", f"install_from_path/{NODE}?filename=plugin-lamp-1.tgz", content)
+        assert "needs version 999 or later" in answer.document["description"]
+        assert list(packages.cache_dir.iterdir()) == []
 
     def serve_checked(self, packages: PackageWorld, **members: Any) -> None:
         packages.list.write_text(f"500 {REPO1}\n")

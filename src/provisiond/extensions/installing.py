@@ -103,7 +103,12 @@ class Installer:
             report.step("downloading")
             fetched, source = await self._download(source, work, report)
             report.step("extracting")
-            tree = await self._run(self._extract, source, fetched, work)
+            try:
+                tree = await self._run(self._extract, source, fetched, work)
+            except InvalidMetadata:
+                # it was there and could be read: what it says is wrong
+                report.step("validating")
+                raise
             report.identify(tree.metadata)
             report.step("validating")
             old = self._registry.get(tree.metadata.namespace, tree.metadata.name)

@@ -24,7 +24,7 @@ from provisiond.packages.web import Answer, WebClient
 MAX_DOWNLOAD_SIZE = 4 << 30
 PARALLEL_DOWNLOADS = 4
 RETRY_PAUSES = (1.0, 4.0, 15.0)
-_SCHEMES = ("http", "https", "ftp")
+SCHEMES = ("http", "https", "ftp")
 _FTP_PIECE = 1 << 20
 
 StartPart = Callable[[], OperationProgress]
@@ -94,6 +94,7 @@ class Downloads:
         room: int = 3,
         mirrored: bool = True,
         remember: bool = True,
+        schemes: tuple[str, ...] = SCHEMES,
     ) -> Path:
         """Return the path of the wanted file in ``directory``, downloading it if it is not there or not right.
 
@@ -102,6 +103,7 @@ class Downloads:
         :param room: how many times the file's size must be free on the disk.
         :param mirrored: whether the mirror holds such files.
         :param remember: trust a file that was found right before while its size and time are the same.
+        :param schemes: what an address of the network and every redirection may use.
         :raises CorruptedFile: when what was downloaded, or put there by hand, is another file.
         :raises DownloadProblem: when it cannot be downloaded.
         """
@@ -118,7 +120,7 @@ class Downloads:
             raise _manual_problem(wanted, directory, missing)
         await self._slots.acquire()
         try:
-            await self._fetch(wanted, path, urls, start_part(), credentials, room)
+            await self._fetch(wanted, path, urls, start_part(), credentials, room, schemes)
         except (CorruptedFile, Aborted):
             raise
         except DownloadProblem:
@@ -144,12 +146,14 @@ class Downloads:
         progress: OperationProgress,
         credentials: CredentialsFor,
         room: int,
+        schemes: tuple[str, ...],
     ) -> None:
         try:
             await self.run(_check_room, path.parent, wanted.size * room)
             for position, url in enumerate(urls):
                 try:
-                    await self._from_source(_Download(wanted, PartialFile(path), url, progress, credentials(url)))
+                    download = _Download(wanted, PartialFile(path), url, progress, credentials(url), schemes)
+                    await self._from_source(download)
                     break
                 except DownloadProblem:
                     if position == len(urls) - 1:
@@ -213,7 +217,7 @@ class Downloads:
 
         try:
             answer = await self.web.get(
-                download.url, opener, headers=headers, credentials=download.credentials, schemes=_SCHEMES
+                download.url, opener, headers=headers, credentials=download.credentials, schemes=download.schemes
             )
         except Aborted:
             await self.run(partial.remove)
@@ -280,6 +284,7 @@ class _Download:
     url: str
     progress: OperationProgress
     credentials: Credentials | None
+    schemes: tuple[str, ...]
 
 
 def _manual_problem(wanted: WantedFile, directory: Path, problem: DownloadProblem) -> DownloadProblem:

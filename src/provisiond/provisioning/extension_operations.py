@@ -174,6 +174,9 @@ class ExtensionOperations:
             log.failure("the end of the extension operation {id} could not be kept", id=operation.uuid)
         if self._running.pop(operation.uuid, None) is not None:
             self._ended[operation.uuid] = document
+        else:
+            # somebody has deleted it meanwhile
+            await self._threads.run(_remove, self._directory, operation.uuid)
         for waiter in operation.waiters:
             if not waiter.called:
                 waiter.callback(None)
@@ -268,6 +271,8 @@ def _write(directory: Path, document: Mapping[str, Any], output: str | None) -> 
 
 def _read_all(directory: Path) -> list[dict[str, Any]]:
     found = []
+    for partial in directory.glob(".*.tmp"):
+        partial.unlink(missing_ok=True)
     for path in sorted(directory.glob("*.json")):
         with contextlib.suppress(OSError, ValueError):
             document = json.loads(path.read_bytes())

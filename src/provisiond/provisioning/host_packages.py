@@ -160,7 +160,9 @@ class HostPackages:
         failed = await self._catalog.update()
         if self._catalog.has_channels:
             ended = await self._operations.ended(await self._plugins.update(), self._rules.wait)
-            failed += [f"repository {ended.error}"] if ended.error else []
+            if ended.ended is None:
+                raise PackageProblem(f"still running, see {_path(ended)}")
+            failed += self._catalog.failed_channels() or ([f"repository {ended.error}"] if ended.error else [])
         if failed:
             raise PackageProblem("; ".join(failed))
 
@@ -179,11 +181,11 @@ class HostPackages:
 
     async def _read(self, path: Path) -> PackageFile:
         package: PackageFile = await self._threads.run(read_package, path, self._read_extension)
-        _check_server(str(package.info.get("min_provisiond_version") or ""))
+        _check_servers(package)
         return package
 
     def _allow(self, check: Check, package: PackageFile) -> None:
-        _check_server(str(package.info.get("min_provisiond_version") or ""))
+        _check_servers(package)
         check(package)
         if package.type == PLUGIN and self._rules.signed:
             raise PackageProblem("the settings want plugins from signed repositories")
@@ -192,13 +194,21 @@ class HostPackages:
         return self._rules.wait if seconds is None else min(seconds, self._rules.wait)
 
     async def _waited(self, operation: StoredOperation, seconds: float | None) -> Begun:
-        path = f"/0.2{operation.resource}/{operation.id}"
         ended = await self._operations.ended(operation, self._patience(seconds))
-        return Begun(path, ended.ended is not None, ended.error)
+        return Begun(_path(operation), ended.ended is not None, ended.error)
+
+
+def _path(operation: StoredOperation) -> str:
+    return f"/0.2{operation.resource}/{operation.id}"
 
 
 def _file_name(entry: CatalogEntry) -> str:
     return entry.offer.filename if entry.offer else f"{entry.fullname}-{entry.version}.tgz"
+
+
+def _check_servers(package: PackageFile) -> None:
+    for minimum in package.needed_servers:
+        _check_server(minimum)
 
 
 def _check_server(minimum: str) -> None:

@@ -364,6 +364,8 @@ class DownloadTests(TestCase):
             (self.directory / "fw.bin").unlink()
             self.server.behaviours["/fw.bin"] = [redirect(f"ftp://127.0.0.1:{ftp.port}/pub/fw.bin")]
             await self.refused(InvalidCredentials, "credentials")
+            with pytest.raises(DownloadProblem, match="allowed are http, https"):
+                await self.downloads.fetch(self.wanted(), self.directory, OperationProgress, schemes=("http", "https"))
             await self.refused(DownloadProblem, "550", url=f"ftp://user:pass@127.0.0.1:{ftp.port}/pub/none")
             await self.refused(DownloadProblem, "names no file", url=f"ftp://127.0.0.1:{ftp.port}/a%0d%0aDELE")
             ftp.cut = 1000

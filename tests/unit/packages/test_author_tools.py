@@ -69,6 +69,8 @@ def test_check_fw_options(firmware: Path) -> None:
 def test_check_fw_without_arguments_says_how_it_is_used() -> None:
     done = CliRunner().invoke(main, ["check-fw"], prog_name="plugin")
     assert (done.exit_code, done.stdout, done.stderr) == (1, "", "usage: check-fw filename\n")
+    done = CliRunner().invoke(main, ["check-fw", "--sha256"], prog_name="plugin")
+    assert (done.exit_code, done.stdout, done.stderr) == (1, "", "usage: check-fw filename\n")
     assert run("check-fw", "/nothing/here")[0] == 1
     assert run("check-fw", "--id", "x", "a", "b")[0] == 1
 
@@ -552,6 +554,13 @@ def test_archive_moves(tmp_path: Path) -> None:
     assert versions(stable) == {"a": "1", "b": "1"}
     retire(stable, archive, ["a"])
     assert (versions(stable), versions(archive)) == ({"b": "1"}, {"a": "1"})
+
+
+def test_archive_leaves_no_older_version_behind(tmp_path: Path) -> None:
+    stable, archive = channel(tmp_path / "stable", a="1.9", b="1"), tmp_path / "archive"
+    (stable / "a-1.10.tar.bz2").write_bytes(plugin_archive("a", "1.10"))
+    retire(stable, archive, ["a"])
+    assert (versions(stable), versions(archive)) == ({"b": "1"}, {"a": "1.10"})
 
 
 @pytest.mark.parametrize("plugins", [[], ["nothing"], ["a", "nothing"]])

@@ -20,6 +20,7 @@ from provisiond.packages.catalog.identity import check_file_name, read_package
 from provisiond.packages.catalog.repository import RepositoryCopies, icon_names, is_repository_info, read_icon
 from provisiond.packages.catalog.sources_list import PackageSource, parse_sources, read_sources
 from provisiond.packages.catalog.uploads import keep_upload
+from provisiond.packages.partial import remove_partials
 from provisiond.packages.problems import RepositoryProblem
 from provisiond.packages.python_requirements import parse_page, parse_requirement
 from provisiond.provisioning.dependency_check import parse_package
@@ -168,6 +169,18 @@ class TestFiles:
         with pytest.raises(InvalidInput):
             keep_upload("plugin-lamp-1.tgz", content, tmp_path, no_extension, refuse)
         assert list(tmp_path.iterdir()) == []
+
+    def test_what_a_killed_server_leaves_goes_at_the_next_start(self, tmp_path: Path) -> None:
+        removed: list[str] = []
+
+        def dies(_: Any) -> None:
+            removed.extend(remove_partials(tmp_path))
+            raise KeyboardInterrupt
+
+        content = io.BytesIO(plugin_archive("lamp", "1", packing="gz"))
+        with pytest.raises(KeyboardInterrupt):
+            keep_upload("plugin-lamp-1.tgz", content, tmp_path, no_extension, dies)
+        assert [name.partition("-")[0] for name in removed] == [".upload"]
 
     def test_a_bomb(self, tmp_path: Path) -> None:
         path = tmp_path / "bomb.tgz"

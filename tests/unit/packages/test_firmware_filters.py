@@ -115,6 +115,21 @@ def test_a_leaf_with_links_becomes_plain_files(world: FirmwareWorld) -> None:
     assert not any(path.is_symlink() for path in world.tftpboot.rglob("*"))
 
 
+def test_a_leaf_keeps_what_its_links_mean_in_whatever_order_their_names_come(world: FirmwareWorld) -> None:
+    archive = tar_bytes(
+        [member("d"), member("d/fw-1.0", b"x"), link("d/fw-latest", "fw-1.0"), link("e", "d"), link("c", "d")]
+    )
+    everything = {f"{name}/{file}": b"x" for name in "cde" for file in ("fw-1.0", "fw-latest")}
+    assert served(world, {"fw.tar": archive}, "a-b: untar $FILE1") == everything
+    assert not any(path.is_symlink() for path in world.tftpboot.rglob("*"))
+
+
+def test_a_leaf_that_goes_round_in_a_circle_is_refused(world: FirmwareWorld) -> None:
+    archive = tar_bytes([member("d"), member("d/x", b"x"), link("d/loop", "."), link("d/loop2", "../d")])
+    sentence = refused(world, {"fw.tar": archive}, "a-b: untar $FILE1")
+    assert "more than 500 entries" in sentence or "symbolic links" in sentence
+
+
 def test_a_link_to_its_own_directory_does_not_fill_the_disk(world: FirmwareWorld) -> None:
     archive = tar_bytes([member("d"), member("d/x", b"x"), link("d/loop", "."), link("d/loop2", "../d")])
     sentence = refused(world, {"fw.tar": archive}, "a-b: untar $FILE1\nb-c: cp d out/")

@@ -57,8 +57,9 @@ def retire(source: Path, target: Path, plugins: Sequence[str], *, dry_run: bool 
     chosen = _chosen(source, plugins)
     report = promote(source, target, list(chosen), dry_run=dry_run)
     if not dry_run:
-        for archive in chosen.values():
-            archive.unlink()
+        for plugin_id, archive in plugins_of(source)[1]:
+            if plugin_id in chosen:
+                archive.unlink()
         _indexed(source)
     return report
 

@@ -29,10 +29,11 @@ class _CheckFw(click.Command):
     """Says how it is used the way the program of old did when there is no argument."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args:
+        rest = super().parse_args(ctx, args)
+        if not ctx.params["files"] and not ctx.params["update"]:
             click.echo(f"usage: {ctx.info_name} filename", err=True)
             ctx.exit(1)
-        return super().parse_args(ctx, args)
+        return rest
 
 
 @click.command(name="check-fw", cls=_CheckFw)

@@ -107,6 +107,14 @@ class Catalog:
         """Whether the settings name a plugin channel."""
         return bool(self._channel_urls())
 
+    def failed_channels(self) -> list[str]:
+        """Return why the last update of channels of the settings failed, a sentence for each that did."""
+        return [
+            f"repository {(state.url or state.name).rstrip('/')}: {state.problem}"
+            for state in self._channels.states()
+            if state.problem is not None
+        ]
+
     async def update(self) -> list[str]:
         """Fetch every repository of the list and return what failed, a sentence each; those keep their former copy.
 

@@ -188,6 +188,8 @@ class PackageArchives:
                 lambda: progress.part("download", end=wanted.size or None, current=0),
                 mirrored=False,
                 remember=False,
+                # only a channel of the settings may be one of ftp; no redirection leads there
+                schemes=("ftp",) if wanted.url.startswith("ftp:") else ("http", "https"),
             )
         except CorruptedFile as problem:
             await self._run((self._cache_dir / wanted.name).unlink, missing_ok=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from provisiond.errors import InvalidInput, PackageProblem
 from provisiond.packages.archives import PLUGIN_LIMITS, Usage, problems_told, safe_parts, tar_members
@@ -33,6 +33,7 @@ class PackageFile:
     """A checked package file.
 
     :param info: ``plugin-info``, of a plugin.
+    :param needed_servers: versions of the server of which it needs each, or a later one.
     """
 
     path: Path
@@ -40,6 +41,7 @@ class PackageFile:
     id: str
     version: str
     info: Mapping[str, Any] = field(factory=dict, repr=False)
+    needed_servers: tuple[str, ...] = ()
 
     @property
     def fullname(self) -> str:
@@ -73,8 +75,9 @@ def read_package(path: Path, read_extension: ReadExtension) -> PackageFile:
     found = _plugin(path, top, inner) or _extension(path, top, inner, read_extension)
     if found is None:
         raise PackageProblem("the file is not a package")
-    _check_identity(found, files.get("info.json"))
-    return found
+    identity = _identity(found, files.get("info.json"))
+    needed = (found.info.get("min_provisiond_version"), identity.get("domogik_min_version"))
+    return evolve(found, needed_servers=tuple(str(each) for each in needed if each))
 
 
 def _archive_sentence(problem: ArchiveProblem) -> str:
@@ -138,9 +141,10 @@ def _extension(path: Path, top: str, inner: Mapping[str, bytes], read_extension:
     return PackageFile(path=path, type=EXTENSION, id=package_id, version=version)
 
 
-def _check_identity(found: PackageFile, info: bytes | None) -> None:
+def _identity(found: PackageFile, info: bytes | None) -> Mapping[str, Any]:
+    """Return what ``info.json`` says, which agrees with what is inside; nothing when there is none."""
     if info is None:
-        return
+        return {}
     try:
         identity = json.loads(info)["identity"]
         said = tuple(str(identity[key]) for key in ("type", "id", "version"))
@@ -148,6 +152,7 @@ def _check_identity(found: PackageFile, info: bytes | None) -> None:
         raise PackageProblem("the file is not a package: its info.json cannot be read") from None
     if said != (found.type, found.id, found.version):
         raise PackageProblem(f"the package says it is {said[0][:32]}-{said[1][:128]} {said[2][:64]}")
+    return dict(identity)
 
 
 def check_is(found: PackageFile, kind: str, package_id: str, version: str) -> None:

@@ -13,6 +13,7 @@ from attrs import evolve
 from provisiond.errors import InvalidInput, PackageProblem
 from provisiond.packages.catalog.identity import PackageFile, ReadExtension, read_package
 from provisiond.packages.problems import disk_sentence
+from provisiond.packages.wanted import PARTIAL_SUFFIX
 
 _COPY = 1 << 18
 
@@ -33,7 +34,8 @@ def keep_upload(
     :raises InvalidInput: when nothing was sent.
     :raises PackageProblem: when it is no package, or another than its name says.
     """
-    private = cache_dir / f".upload-{uuid.uuid4().hex}"
+    # what a killed server leaves is removed at the next start, as an incomplete download
+    private = cache_dir / f".upload-{uuid.uuid4().hex}{PARTIAL_SUFFIX}"
     try:
         if not _store(private, content):
             raise InvalidInput("no file was sent")

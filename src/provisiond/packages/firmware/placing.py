@@ -56,7 +56,7 @@ def build(package: FirmwarePackage, cache: Path, staging: Path, work: Work) -> B
             _link(cache / file.wanted.name, nodes["a"])
         run_all(package.plan.steps, nodes, work)
         for leaf in package.plan.leaves:
-            _merge(nodes[leaf], result, work)
+            _merge(nodes[leaf], result, work, copied=_holds_links(nodes[leaf]))
     files = tuple(sorted(_checked(result, "", notes)))
     return Built(result, files, tuple(notes))
 
@@ -73,18 +73,31 @@ def _link(file: Path, node: Path) -> None:
         (node / file.name).symlink_to(file.absolute())
 
 
-def _merge(source: Path, target: Path, work: Work) -> None:
-    """Move what is below ``source`` to ``target``; later files replace earlier ones, links become what they mean."""
+def _holds_links(node: Path) -> bool:
+    return any(
+        Path(directory, name).is_symlink()
+        for directory, directories, files in os.walk(node)
+        for name in [*directories, *files]
+    )
+
+
+def _merge(source: Path, target: Path, work: Work, *, copied: bool) -> None:
+    """Bring what is below ``source`` to ``target``; later files replace earlier ones, links become what they mean.
+
+    :param copied: leave everything where it is, too: links mean it.
+    """
     for entry in sorted(source.iterdir()):
         other = target / entry.name
         if entry.is_dir():
             if os.path.lexists(other) and not other.is_dir():
                 raise InstallationProblem(f"{entry.name[:60]!r} is a file of one step and a directory of another")
+            if copied:
+                work.member()
             place_directory(target, (entry.name,))
-            _merge(entry, other, work)
+            _merge(entry, other, work, copied=copied)
         elif other.is_dir():
             raise InstallationProblem(f"{entry.name[:60]!r} is a file of one step and a directory of another")
-        elif entry.is_symlink():
+        elif copied:
             work.member()
             with entry.open("rb") as stream:
                 place_file(target, (entry.name,), stream, work, entry.stat().st_mtime)
