@@ -872,6 +872,10 @@ class TestRest:
         unauthorized = world.ask("GET", "/plugins", token="")
         assert (unauthorized.status, unauthorized.document["error_id"]) == (401, "unauthorized")
 
+    def test_a_method_that_nobody_knows(self, world: ExtensionWorld) -> None:
+        answer = world.ask("PROPFIND", "/plugins")
+        assert (answer.status, answer.document["error_id"]) == (405, "method-not-allowed")
+
     @pytest.mark.parametrize(
         ("method", "path", "acl"),
         [

@@ -225,6 +225,15 @@ class TestHttp:
         answer = filled.call(method, "get-mode")
         assert (answer.status, answer.document) == (405, failed("this method is not offered here"))
 
+    @pytest.mark.parametrize("path", ["/", "/host", f"/host/{NODE}", "/package", "/api/provd/host", "/package/get-mode"])
+    def test_so_are_all_methods_everywhere(self, filled: PackageWorld, path: str) -> None:
+        for method in ("DELETE", "PROPFIND"):
+            answer = filled.call(method, path)
+            assert (answer.status, answer.document) == (405, failed("this method is not offered here"))
+            assert "PUT" in answer.headers["allow"]
+            refused = filled.call(method, path, token="")
+            assert (refused.status, refused.document) == (401, failed("unauthorized"))
+
     def test_headers_of_every_answer(self, filled: PackageWorld) -> None:
         for path in ("get-mode", "nonsense"):
             answer = filled.call("GET", path)

@@ -155,6 +155,7 @@ class Router:
         self.routes: list[Route] = []
         # of interfaces with a form of their own, that the description of this one does not tell of
         self.others: list[Route] = []
+        self._forms: dict[str, Refusal] = {}
         self._gate = gate
         self._metrics = metrics
         self._clock = clock
@@ -170,7 +171,11 @@ class Router:
 
         :param refusal: makes an answer of what was raised and the ``Accept`` header.
         """
-        (self.routes if refusal is answer_for else self.others).append(each)
+        if refusal is answer_for:
+            self.routes.append(each)
+        else:
+            self.others.append(each)
+            self._forms[each.path.partition("<")[0].rstrip("/")] = refusal
         methods = [each.method, *each.also, *(["HEAD"] if each.method == "GET" else [])]
         path = INNER_PREFIX + each.path if each.prefixed else each.path
         name = f"{each.method} {path}"
@@ -250,8 +255,14 @@ class Router:
             await self._gate.enter(token_of(request), source_of(request), None)
             raise _unroutable(error)
         except Exception as problem:
-            answer = answer_for(problem, accept)
+            answer = self._form_at(b"/".join([b"", *request.postpath]).decode("ascii", "replace"))(problem, accept)
         await self._finish(request, answer, started)
+
+    def _form_at(self, path: str) -> Refusal:
+        """Return what makes an answer of a problem at a path, that perhaps no route is for."""
+        path = path.rstrip("/")
+        fitting = [start for start in self._forms if path == start or (start and path.startswith(f"{start}/"))]
+        return self._forms[max(fitting, key=len)] if fitting else answer_for
 
     async def _finish(self, request: Request, answer: Answer, started: float, level: Any = LogLevel.info) -> None:
         method = request.method.decode("ascii", "replace")
