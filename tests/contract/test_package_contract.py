@@ -225,7 +225,9 @@ class TestHttp:
         answer = filled.call(method, "get-mode")
         assert (answer.status, answer.document) == (405, failed("this method is not offered here"))
 
-    @pytest.mark.parametrize("path", ["/", "/host", f"/host/{NODE}", "/package", "/api/provd/host", "/package/get-mode"])
+    @pytest.mark.parametrize(
+        "path", ["/", "/host", f"/host/{NODE}", "/package", "/api/provd/host", "/package/get-mode"]
+    )
     def test_so_are_all_methods_everywhere(self, filled: PackageWorld, path: str) -> None:
         for method in ("DELETE", "PROPFIND"):
             answer = filled.call(method, path)

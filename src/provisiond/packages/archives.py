@@ -291,15 +291,22 @@ def _check_links(root: Path, drop_dangling: bool) -> None:
             path = Path(directory, name)
             if not path.is_symlink():
                 continue
-            try:
-                inside = top in path.resolve(strict=True).parents
-            except (OSError, RuntimeError):
-                if not drop_dangling:
-                    raise ArchiveProblem(f"the archive holds the link {shown(name)} to nothing") from None
-                path.unlink()
-                continue
-            if not inside:
+            if not _leads_inside(path, top):
                 raise ArchiveProblem(f"the archive holds the link {shown(name)}, which leads out of it")
+            if os.path.exists(path):
+                continue
+            if not drop_dangling:
+                raise ArchiveProblem(f"the archive holds the link {shown(name)} to nothing")
+            path.unlink()
+
+
+def _leads_inside(link: Path, top: Path) -> bool:
+    """Tell whether a link leads to something below a directory, there or not."""
+    try:
+        return top in link.resolve().parents
+    except (OSError, RuntimeError):
+        # it goes round in a circle
+        return True
 
 
 @contextmanager

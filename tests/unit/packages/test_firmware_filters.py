@@ -124,6 +124,18 @@ def test_a_leaf_keeps_what_its_links_mean_in_whatever_order_their_names_come(wor
     assert not any(path.is_symlink() for path in world.tftpboot.rglob("*"))
 
 
+def test_a_link_out_is_refused_even_when_it_leads_to_nothing(world: FirmwareWorld) -> None:
+    for target in ("../../nothing", "../../../../nothing", "x/../../../nothing"):
+        archive = tar_bytes([member("d"), member("d/x", b"x"), link("d/link", target), link("k", "d/link")])
+        assert "leads out" in refused(world, {"fw.tar": archive}, "a-b: untar $FILE1")
+
+
+@pytest.mark.parametrize("target", ["nothing", "../nothing", "loop", "n" * 300])
+def test_a_link_to_nothing_inside_is_left_out(world: FirmwareWorld, target: str) -> None:
+    archive = tar_bytes([member("d"), member("d/x", b"x"), link("d/loop", target)])
+    assert served(world, {"fw.tar": archive}, "a-b: untar $FILE1") == {"d/x": b"x"}
+
+
 def test_a_leaf_that_goes_round_in_a_circle_is_refused(world: FirmwareWorld) -> None:
     archive = tar_bytes([member("d"), member("d/x", b"x"), link("d/loop", "."), link("d/loop2", "../d")])
     sentence = refused(world, {"fw.tar": archive}, "a-b: untar $FILE1")
