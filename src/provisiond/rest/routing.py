@@ -255,7 +255,8 @@ class Router:
             await self._gate.enter(token_of(request), source_of(request), None)
             raise _unroutable(error)
         except Exception as problem:
-            answer = self._form_at(b"/".join([b"", *request.postpath]).decode("ascii", "replace"))(problem, accept)
+            path = b"/".join([b"", *(request.postpath or ())]).decode("ascii", "replace")
+            answer = self._form_at(path)(problem, accept)
         await self._finish(request, answer, started)
 
     def _form_at(self, path: str) -> Refusal:

@@ -374,8 +374,8 @@ def test_an_absent_program_is_named_and_the_package_stays_listed(world: Firmware
         ("kill -9 $$", "ended with status -9"),
         ('ln -s /etc/passwd "$5/link"', "a link or a device"),
         ('mkfifo "$5/pipe"', "a link or a device"),
-        ('head -c 5000000 /dev/zero > "$5/big"', "bytes"),
-        ('cd "$5"; i=0; while [ $i -lt 501 ]; do : > $i; i=$((i+1)); done', "entries"),
+        ('head -c 5000000 /dev/zero > "$5/big"', "more than"),
+        ('cd "$5"; i=0; while [ $i -lt 501 ]; do : > $i; i=$((i+1)); done', "more than"),
         ('while :; do head -c 1000000 /dev/zero >> "$5/big"; done', "more than it may"),
     ],
 )
