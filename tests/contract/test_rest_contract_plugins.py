@@ -136,6 +136,12 @@ class TestInstallation:
             assert post(api, f"/pg_mgr/install/{path}", {"id": NEW}).status == 400
         offers.archives.gate.open()
 
+    @rows("5.5 POST {P}/pg_mgr/install/install 400")
+    def test_what_nobody_serves_and_the_cache_does_not_have_is_refused_at_once(self, api: Api, offers: World) -> None:
+        offers.archives.served = False
+        got = post(api, "/pg_mgr/install/install", {"id": NEW})
+        assert (got.status, "no plugin server is set" in got.text) == (400, True)
+
     @rows("5.5 POST {P}/pg_mgr/install/install 201", "7.2 plugin install")
     def test_a_plugin_that_does_not_load_is_installed_but_not_loaded(self, api: Api, offers: World) -> None:
         offers.host.unloadable[NEW] = "it raises"

@@ -13,7 +13,15 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from provisiond.errors import AlreadyExists, InvalidInput, NotFound, PluginProblem, ProvisiondError, UnknownReference
+from provisiond.errors import (
+    AlreadyExists,
+    InvalidInput,
+    NotFound,
+    PackageProblem,
+    PluginProblem,
+    ProvisiondError,
+    UnknownReference,
+)
 from provisiond.identification.extract import Identifier
 from provisiond.identification.knowledge import Knowledge
 from provisiond.identification.rules import Rule
@@ -585,6 +593,8 @@ class FakeArchives:
         offered = self.entries.get(plugin_id, [FakeEntry()] if plugin_id in self.offers else [])
         if not any(version in (None, each.version) and repository in (None, each.repository) for each in offered):
             raise UnknownReference(f"no repository offers the plugin {plugin_id}")
+        if not self.served:
+            raise PackageProblem("no plugin server is set, and its archive is not in the cache")
 
     def repositories(self) -> Sequence[Any]:
         return self.states

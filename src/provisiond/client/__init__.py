@@ -18,7 +18,9 @@ from provisiond.client.errors import (
     Unreachable,
     Unreadable,
     WaitedTooLong,
+    WrongRequest,
 )
+from provisiond.client.selection import Selection
 from provisiond.client.transports import Tls
 from provisiond.client.values import Config, Device, Event, Imported, NewToken, Operation, Parameter, WrongRow
 
@@ -37,6 +39,7 @@ __all__ = [
     "Protected",
     "Refused",
     "RowsRefused",
+    "Selection",
     "ServerFailed",
     "Tls",
     "Unauthorized",
@@ -44,5 +47,6 @@ __all__ = [
     "Unreachable",
     "Unreadable",
     "WaitedTooLong",
+    "WrongRequest",
     "WrongRow",
 ]

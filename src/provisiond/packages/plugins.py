@@ -94,9 +94,12 @@ class PluginPackages:
     def check_offered(self, plugin_id: str, version: str | None = None, repository: str | None = None) -> None:
         """Return when a plugin, or this version of it, or that of this repository, can be installed.
 
-        :raises UnknownPackage: when it cannot.
+        :raises UnknownPackage: when no repository offers it.
+        :raises InstallationProblem: when no plugin server is set, and the cache does not have it.
         """
-        self._entry(plugin_id, version, repository)
+        entry = self._entry(plugin_id, version, repository)
+        if self._repositories.base_url(entry) is None and not (self._cache_dir / entry.filename).is_file():
+            raise _without_server(entry)
 
     def installable(self) -> Mapping[str, IndexEntry]:
         """Return plugin id -> what would be installed."""
@@ -309,9 +312,7 @@ class PluginPackages:
             )
         except DownloadProblem:
             if base_url is None:
-                raise InstallationProblem(
-                    f"no plugin server is set, and {entry.filename} is not in the cache"
-                ) from None
+                raise _without_server(entry) from None
             raise
         return await self._run(self._trees.unpack, archive, entry.plugin_id, entry.version)
 
@@ -324,3 +325,7 @@ class PluginPackages:
         else:
             with contextlib.suppress(OSError):
                 await self._run((self._cache_dir / entry.filename).unlink, missing_ok=True)
+
+
+def _without_server(entry: IndexEntry) -> InstallationProblem:
+    return InstallationProblem(f"no plugin server is set, and {entry.filename} is not in the cache")

@@ -86,21 +86,25 @@ _OF_KIND: Final[Mapping[str, Schema]] = {
 
 
 def _of(table: Mapping[str, kinds.Kind]) -> Schema:
-    return {name: _or_null(_OF_KIND[kind.name], name) for name, kind in table.items()}
+    schemas = {name: _OF_KIND[kind.name] for name, kind in table.items()}
+    return {name: schema if name in NOT_NULL else _or_null(schema) for name, schema in schemas.items()}
 
 
-def _or_null(schema: Schema, name: str) -> Schema:
-    return schema if name in NOT_NULL else {"anyOf": [schema, {"type": "null"}]}
+def _or_null(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
 
 
 def _numbered(member: Schema) -> Schema:
-    return {"type": "object", "propertyNames": {"pattern": "^[0-9]{1,9}$"}, "additionalProperties": member}
+    by_number = {"type": "object", "propertyNames": {"pattern": "^[0-9]{1,9}$"}, "additionalProperties": member}
+    return {"anyOf": [by_number, {"type": "array", "maxItems": 0, "description": "The same as an empty object."}]}
 
 
 def raw_config_schema() -> Schema:
     """Return the schema of a config's ``raw_config``, from the table that values are checked against."""
-    key = {"type": _OF_KIND[kinds.KEY_TYPE.name], "value": TEXT, "label": TEXT, "line": {"type": ["integer", "string"]}}
-    manager = {"ip": _OF_KIND[kinds.HOST.name], "port": _OF_KIND[kinds.PORT.name]}
+    text = _or_null(_OF_KIND[kinds.TEXT.name])
+    line = {"type": ["integer", "string", "null"]}
+    key = {"type": _OF_KIND[kinds.KEY_TYPE.name], "value": text, "label": text, "line": line}
+    manager = {"ip": _OF_KIND[kinds.HOST.name], "port": _or_null(_OF_KIND[kinds.PORT.name])}
     return {
         "type": "object",
         "title": "RawConfig",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from inspect import getattr_static
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from attrs import define, field, frozen
 
+import provisiond.client
 from provisiond.client import Client, Config, Device, Event, Imported, NewToken, Operation, Parameter
 from provisiond.client.backups import PIECE
 from provisiond.client.concurrent import AsyncClient
@@ -871,3 +873,10 @@ def test_every_call_is_documented() -> None:
     for name in BY_NAME:
         resource, _, call = name.rpartition(".")
         assert f"`{call}`" in (rows[resource] if resource else document), name
+
+
+def test_every_class_that_the_document_names_comes_with_the_package() -> None:
+    document = (Path(__file__).parents[3] / "docs/python-client.md").read_text(encoding="utf-8")
+    named = {*re.findall(r"`([A-Z][a-z]\w+)", document)} - {"AsyncClient"}
+    assert {"Selection", "WrongRequest", "Tls"} <= named
+    assert named <= {*provisiond.client.__all__}

@@ -265,9 +265,12 @@ def test_a_cached_archive_is_enough_when_no_server_is_set(world: PluginWorld) ->
     install(world)
     result(world.packages.uninstall("demo"))
     world.sources = [Repository(name="default", url=None)]
+    world.packages.check_offered("demo")
     install(world)
     result(world.packages.uninstall("demo"))
     (world.cache_dir / "demo-1.0.tar.bz2").unlink()
+    with pytest.raises(PackageProblem, match="no plugin server is set"):
+        world.packages.check_offered("demo")
     with pytest.raises(PackageProblem, match="no plugin server is set"):
         install(world)
     assert not world.packages.is_installed("demo")

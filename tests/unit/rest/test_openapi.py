@@ -81,7 +81,7 @@ def test_every_parameter_of_phones_is_described(name: str) -> None:
 
 
 def test_every_parameter_of_a_line_is_described() -> None:
-    line = raw_config_schema()["properties"]["sip_lines"]["additionalProperties"]
+    line = raw_config_schema()["properties"]["sip_lines"]["anyOf"][0]["additionalProperties"]
     assert set(line["properties"]) == set(LINE)
 
 
@@ -100,6 +100,23 @@ def test_what_is_taken_is_what_is_described(raw: dict[str, Any]) -> None:
     except InvalidInput:
         return
     RAW_CONFIG.validate(raw)
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        {"sip_lines": []},
+        {"sip_lines": {"1": {"username": None, "proxy_port": None, "number": 1000}}},
+        {"sccp_call_managers": []},
+        {"sccp_call_managers": {"1": {"ip": "192.0.2.5", "port": None}}},
+        {"funckeys": []},
+        {"funckeys": {"1": {"type": "park", "value": None, "label": None, "line": None}}},
+        {"funckeys": {"1": {"type": "speeddial", "value": 1000, "label": 7, "line": "2"}}},
+    ],
+)
+def test_numbered_parameters_that_are_taken_are_described(right: dict[str, Any]) -> None:
+    check_raw_config(right)
+    RAW_CONFIG.validate(right)
 
 
 @pytest.mark.parametrize(
