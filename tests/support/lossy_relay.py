@@ -16,8 +16,8 @@ MOST = 70_000
 class LossyRelay:
     """Carries datagrams both ways and loses some of them, and repeats or delays others by one.
 
-    Clients see one port, whatever ports the server answers from. The first datagram of each client arrives: clients
-    wait long before they ask again.
+    Clients see one port, whatever ports the server answers from. The first two datagrams of each client arrive, once:
+    clients wait long before they ask again, and atftp ends when its options are agreed to a second time.
 
     :param server: address of the server; it sees a port of its own for each client.
     :param loss: share of the datagrams that get lost each way.
@@ -32,6 +32,7 @@ class LossyRelay:
         self._clients: dict[int, Any] = {}
         self._answering: dict[int, Any] = {}
         self._held: dict[int, tuple[socket.socket, bytes, Any]] = {}
+        self._heard: dict[Any, int] = {}
         self._over = False
         self.lost = 0
 
@@ -65,21 +66,25 @@ class LossyRelay:
 
     def _carry(self, sock: socket.socket) -> None:
         datagram, sender = sock.recvfrom(MOST)
-        if sock is not self.sock:
-            self._answering[sock.fileno()] = sender
-            self._send(self.sock, datagram, self._clients[sock.fileno()])
+        if sock is self.sock:
+            self._carry_to_server(datagram, sender)
             return
-        way = self._ways.get(sender)
-        if way is None:
-            way = self._ways[sender] = self._bound(self._address)
-            self._clients[way.fileno()] = sender
-            way.sendto(datagram, self._server)
-        else:
-            asks = datagram[:2] in (b"\0\1", b"\0\2")
-            self._send(way, datagram, self._server if asks else self._answering.get(way.fileno(), self._server))
+        first = sock.fileno() not in self._answering
+        self._answering[sock.fileno()] = sender
+        self._send(self.sock, datagram, self._clients[sock.fileno()], surely=first)
 
-    def _send(self, sock: socket.socket, datagram: bytes, target: Any) -> None:
-        luck = self._chance.random()
+    def _carry_to_server(self, datagram: bytes, client: Any) -> None:
+        way = self._ways.get(client)
+        if way is None:
+            way = self._ways[client] = self._bound(self._address)
+            self._clients[way.fileno()] = client
+        number = self._heard[client] = self._heard.get(client, 0) + 1
+        asks = datagram[:2] in (b"\0\1", b"\0\2")
+        target = self._server if asks else self._answering.get(way.fileno(), self._server)
+        self._send(way, datagram, target, surely=number <= 2)
+
+    def _send(self, sock: socket.socket, datagram: bytes, target: Any, *, surely: bool) -> None:
+        luck = 0.5 if surely else self._chance.random()
         if luck < self._loss:
             self.lost += 1
         elif luck < 1.2 * self._loss:

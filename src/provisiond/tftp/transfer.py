@@ -12,8 +12,9 @@ from provisiond.tftp.image import Image, Outgoing
 from provisiond.tftp.options import Agreement
 from provisiond.tftp.rtt import RetransmissionTimer
 
-# From the least timeout on these take thirteen seconds: a phone may be busy for long with erasing its flash.
-MAX_TRIES: Final = 7
+# From the least timeout on these take twenty seconds: a phone may be busy for long with erasing its flash, and some
+# clients (atftp) speak again only when nothing has come for five seconds: the last two pauses are longer.
+MAX_TRIES: Final = 8
 # Acknowledgements have four bytes, and of an error's words no more are wanted. Python has room for so many at hand.
 LONGEST: Final = 400
 # After so many blocks in lock-step one round trip of so many is measured, until something is lost.
