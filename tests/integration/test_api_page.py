@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 
@@ -103,3 +104,14 @@ def test_it_works_where_the_prefix_is_published(page: Page, house: Running) -> N
     page.click("#send")
     expect(page.locator("#answer")).to_contain_text("rest_api", timeout=PATIENCE)
     expect(page.locator("main h2")).to_contain_text("/provd/status")
+
+
+def test_a_server_that_is_gone_is_told_and_can_be_asked_again(page: Page, house: Running) -> None:
+    page.fill("#token", token_of(house))
+    page.goto(page.url + "#get_status")
+    page.route("**/0.2/status", lambda route: route.abort("connectionrefused"))
+    page.click("#send")
+    expect(page.locator("#state.bad")).to_have_text(re.compile("^The server gave no answer"), timeout=PATIENCE)
+    page.unroute("**/0.2/status")
+    page.click("#send")
+    expect(page.locator("#state.good")).to_contain_text("200", timeout=PATIENCE)

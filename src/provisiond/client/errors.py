@@ -100,7 +100,9 @@ class Unreadable(ClientError):
     """An answer came that no provisiond gives."""
 
     code = "unreadable"
-    advice = "Check that the address is that of the API and not of a proxy's page."
+    advice = (
+        "Check that the address is that of the API (port 8666 unless set otherwise), not that of phones or of a page."
+    )
 
 
 class OperationFailed(ClientError):

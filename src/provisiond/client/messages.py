@@ -30,6 +30,7 @@ BESIDE: Final = ("/package", "/host", "/api/plugind/")
 PREFIXES: Final = ("/api/provd/0.2", "/0.2", "/provd")
 SHOWN: Final = 300
 FAULT: Final = "Error : "
+FOR_PHONES: Final = b"file not found"
 
 
 @frozen(kw_only=True)
@@ -203,7 +204,15 @@ def error_of(answer: Answer) -> ClientError:
         rows = [_row(each) for each in problem["rows"] if isinstance(each, dict)]
         return RowsRefused(sentence, rows, int(problem.get("wrong") or len(rows)))
     kind = Refused if answer.status == 403 and "error_id" in problem else _kind(answer.status)
+    if kind is NotFound and not problem and _is_of_another(answer):
+        kind = Unreadable
     return kind(sentence, answer.status)
+
+
+def _is_of_another(answer: Answer) -> bool:
+    """Tell whether a 404 is the page of a web server, or what phones are told, and not the API's."""
+    kind = answer.headers.get("content-type", "").lower()
+    return kind.startswith("text/html") or answer.content.strip() == FOR_PHONES
 
 
 _KINDS: Final[Mapping[int, type[ClientError]]] = {

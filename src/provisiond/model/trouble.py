@@ -88,7 +88,12 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             Severity.NOTICE,
             {
                 "devices-unconfigured": (
-                    "See provisionctl device list --query '{\"configured\": false}' and provisionctl device show."
+                    "See provisionctl device list --filter plugin --filter configured=false, "
+                    "and provisionctl device show."
+                ),
+                "devices-unserved": (
+                    "See provisionctl device list --filter '!plugin'; provisionctl device plugins names the plugins "
+                    "that would serve one."
                 ),
                 "firmware-missing": "Install what the phones need with provisionctl firmware install.",
             },

@@ -73,15 +73,21 @@ def _plugin_trouble(plugin: str, found: Sequence[Problem]) -> Trouble:
 
 
 def device_check(directory: Directory) -> Check:
-    """Return a check of the devices: those that have a plugin and yet no files."""
+    """Return a check of the devices: those that have a plugin and yet no files, and those that have no plugin."""
 
     async def checked() -> Sequence[Trouble]:
         tally = directory.tally()
-        count = sum(number for (plugin, configured), number in tally.items() if plugin and not configured)
-        if not count:
-            return ()
-        verb = "device has a plugin and yet no files" if count == 1 else "devices have a plugin and yet no files"
-        return [Trouble(code="devices-unconfigured", sentence=f"{count} {verb}")]
+        unserved = sum(number for (plugin, _), number in tally.items() if not plugin)
+        failed = sum(number for (plugin, configured), number in tally.items() if plugin and not configured)
+        found = (
+            ("devices-unconfigured", failed, "a plugin and yet no files"),
+            ("devices-unserved", unserved, "no plugin, so their phones get no files"),
+        )
+        return [
+            Trouble(code=code, sentence=f"{count} {'device has' if count == 1 else 'devices have'} {what}")
+            for code, count, what in found
+            if count
+        ]
 
     return checked
 

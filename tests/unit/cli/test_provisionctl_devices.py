@@ -137,6 +137,8 @@ class TestDevices:
         address = admin.told("device", "sync", "--no-wait", "--rate", "5", "--all")
         assert address.startswith("dev_mgr/synchronize_many/")
         assert "rate is 0.1 to 1000" in admin.refused(4, "device", "sync", "--rate", "0", "--all")
+        nobody = admin.types("device", "sync", "--filter", "vendor=Nobody")
+        assert (nobody.exit_code, nobody.stdout, nobody.stderr) == (0, "", "nothing is selected\n")
 
     def test_what_a_phone_gets_is_listed_shown_and_compared(self, admin: Administrator, phones: list[str]) -> None:
         name = admin.told("device", "files", "d0", "-o", "name").split()[0]
@@ -149,7 +151,8 @@ class TestDevices:
         admin.refused(3, "device", "diff", "d0", name)
         assert admin.told("device", "journal", "d0") == ""
         assert admin.told("device", "behind", "--state", "unknown", "-o", "name").split() == ["d0", "d1"]
-        assert admin.told("device", "plugins", "d0") == ""
+        none = admin.types("device", "plugins", "d0")
+        assert (none.stdout, none.stderr.startswith("no repository offers another plugin for d0")) == ("", True)
 
     def test_the_list_tells_which_phones_run_their_present_configuration(
         self, admin: Administrator, phones: list[str]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from tests.support.administrator import Administrator
@@ -42,6 +43,10 @@ class TestPlugins:
         admin.refused(4, "plugin", "install", "none")
         admin.refused(2, "plugin", "upgrade")
         assert admin.told("plugin", "problems") == ""
+        world.host.notes.note(PLUGIN, "device", "the template is wrong", "d1")
+        assert re.search(r"the template is wrong +d1 +1 +\d{4}-\d\d-\d\dT", admin.told("plugin", "problems"))
+        [row] = json.loads(admin.told("plugin", "problems", "-o", "json"))
+        assert isinstance(row["first_seen"], float)
         assert admin.told("repo", "list") == ""
 
     def test_a_failed_install_tells_its_reason(self, admin: Administrator, world: World) -> None:

@@ -84,6 +84,15 @@ class TestErrors:
         with pytest.raises(ServerFailed, match="the server answered 502"):
             checked(Answer(status=502, headers={"content-type": "text/html"}, content=content))
 
+    @pytest.mark.parametrize(
+        ("kind", "content"),
+        [("text/html; charset=utf-8", b"<html>not here"), ("text/plain; charset=utf-8", b"file not found")],
+    )
+    def test_a_404_of_another_server_or_port_does_not_speak_of_ids(self, kind: str, content: bytes) -> None:
+        with pytest.raises(Unreadable) as raised:
+            checked(Answer(status=404, headers={"content-type": kind}, content=content))
+        assert "port 8666" in raised.value.advice
+
     def test_wrong_rows_are_told_one_by_one(self) -> None:
         rows = [{"row": 3, "id": "x", "message": "mac is wrong"}, {"row": 4, "message": "twice"}, "no row"]
         problem = {"detail": "2 rows are wrong", "rows": rows, "wrong": 2}

@@ -68,6 +68,19 @@ def test_devices(world: World) -> None:
     assert "devices-unconfigured" not in codes()
 
 
+def test_devices_that_no_plugin_serves(world: World) -> None:
+    def told() -> dict[str, str]:
+        return {each.code: each.sentence for each in run(world.house.health.look())}
+
+    assert "devices-unserved" not in told()
+    for number in "12":
+        world.house.directory.put(Device({"id": number, "configured": False}))
+    assert told()["devices-unserved"] == "2 devices have no plugin, so their phones get no files"
+    assert "devices-unconfigured" not in told()
+    world.house.directory.put(Device({"id": "1", "plugin": PLUGIN, "configured": True}))
+    assert told()["devices-unserved"].startswith("1 device has no plugin")
+
+
 def test_feed(clock: Clock) -> None:
     level = NOW
     check = feed_check(lambda: level, clock)

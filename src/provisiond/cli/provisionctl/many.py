@@ -17,6 +17,7 @@ from provisiond.client.errors import ClientError
 
 AT_ONCE: Final = 8
 NAMED: Final = 5
+NOTHING: Final = "nothing is selected"
 C = TypeVar("C", bound=Callable[..., Any])
 Work = Callable[[Client, str], None]
 
@@ -79,7 +80,7 @@ def for_each(session: Session, ids: Sequence[str], work: Work, done: str, *, at_
     :raises Failure: when something failed; the others were done all the same.
     """
     if not ids:
-        click.echo("nothing is selected", err=True)
+        click.echo(NOTHING, err=True)
         return
     if len(ids) == 1:
         work(session.client, ids[0])

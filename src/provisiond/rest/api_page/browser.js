@@ -155,7 +155,8 @@ async function call(operation, send, stop) {
   try {
     await receive(await fetch(request.url, { ...request.options, signal: running.signal }), state, text);
   } catch (error) {
-    state.append(error.name === "AbortError" ? " (stopped)" : ` The server gave no answer: ${error.message}`);
+    if (error.name === "AbortError") state.append(" (stopped)");
+    else Object.assign(state, { className: "bad", textContent: `The server gave no answer, or broke it off: ${error.message}` });
   } finally {
     busy(false);
   }

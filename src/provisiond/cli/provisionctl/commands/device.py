@@ -19,7 +19,7 @@ from provisiond.cli.provisionctl.choosing import (
 )
 from provisiond.cli.provisionctl.failures import Failure
 from provisiond.cli.provisionctl.following import begun, follow, wait_option
-from provisiond.cli.provisionctl.many import chosen, confirm, for_each, many_options
+from provisiond.cli.provisionctl.many import NOTHING, chosen, confirm, for_each, many_options
 from provisiond.cli.provisionctl.output import Output, output_options, show_document, show_rows
 from provisiond.cli.provisionctl.session import Session, pass_session
 from provisiond.cli.times import moment_shown
@@ -202,6 +202,9 @@ def synchronize(
     """Make phones fetch their files again; many of them at a pace."""
     wanted = chosen(ids, all_of_them, filters, query, found_by(session))
     devices = session.client.devices
+    if not wanted:
+        click.echo(NOTHING, err=True)
+        return
     if len(wanted) == 1:
         works = [begun(wanted[0], lambda: devices.synchronize(wanted[0]))]
     else:
@@ -328,8 +331,11 @@ def currencies(session: Session, states: Sequence[str], recurse: bool) -> Iterat
 @pass_session
 def plugins(session: Session, device_id: str) -> None:
     """List the plugins that are not installed and would serve a device, the best first."""
-    for each in session.client.devices.fitting_plugins(device_id):
+    found = session.client.devices.fitting_plugins(device_id)
+    for each in found:
         click.echo(each)
+    if not found:
+        click.echo(f"no repository offers another plugin for {device_id}; see provisionctl repo list", err=True)
 
 
 @device.command()

@@ -14,6 +14,7 @@ from provisiond.cli.provisionctl.following import Work, begun, follow, wait_opti
 from provisiond.cli.provisionctl.many import confirm, for_each
 from provisiond.cli.provisionctl.output import Output, output_options, show_document, show_rows
 from provisiond.cli.provisionctl.session import Session, pass_session
+from provisiond.cli.times import moment_shown
 
 COLUMNS: Final = ("id", "version", "state", "offered", "description")
 AUTHORS: Final = (
@@ -219,4 +220,6 @@ def update(session: Session, wait: bool) -> None:
 def problems(session: Session, output: Output) -> None:
     """List what is wrong with plugins."""
     rows = session.client.plugins.problems()
+    if output.form == "table":
+        rows = [{**each, **{name: moment_shown(each[name]) for name in ("first_seen", "last_seen")}} for each in rows]
     show_rows(session, output, rows, tuple(rows[0]) if rows else ("plugin_id",), "plugin_id")
