@@ -7,17 +7,19 @@ from pathlib import Path
 from typing import Final
 
 from provisiond.tftp import packets
-from provisiond.tftp.image import Image
+from provisiond.tftp.image import HEAD, Image
 from provisiond.tftp.images import Images
 from provisiond.tftp.limits import Occupancy
 from provisiond.tftp.options import DEFAULT_BLOCK_SIZE, IPV6_OVERHEAD, Agreement, Limits, block_size_of, negotiated
 from provisiond.tftp.packets import ErrorCode
 from provisiond.tftp.receiving import WriteTransfer
 from provisiond.tftp.running import Key, Running
+from provisiond.tftp.sockets import MAX_REQUEST_DATAGRAM
 from provisiond.tftp.source import ContentSource, ReadRequest, Refusal
 from provisiond.tftp.transfer import ReadTransfer
 
 PATH_MTU: Final = 1500
+MAX_UPLOAD_BLOCK: Final = MAX_REQUEST_DATAGRAM - HEAD
 BUSY: Final = "the server is busy, try again"
 _PLAIN: Final = Agreement()
 
@@ -70,7 +72,7 @@ class Preparation:
         if packet.write:
             if not await self._source.accepts(request):
                 raise Refusal(ErrorCode.ACCESS_VIOLATION, "uploads are not accepted")
-            agreement = negotiated(packet.options, size=None, limits=self._capped(local, window=1))
+            agreement = negotiated(packet.options, size=None, limits=self._of_uploads(local))
             return Running(key, packet, agreement, WriteTransfer(agreement), local, now())
         content = await self._source.read(request)
         self._admit(content)
@@ -92,10 +94,12 @@ class Preparation:
     def _block_size(self, packet: packets.Request, local: str) -> int:
         return block_size_of(packet.options, self._capped(local)) if packet.options else DEFAULT_BLOCK_SIZE
 
-    def _capped(self, local: str, window: int | None = None) -> Limits:
+    def _capped(self, local: str) -> Limits:
         block_size = self._limits.block_size
-        if ":" in local and block_size <= PATH_MTU:
-            block_size = min(block_size, PATH_MTU - IPV6_OVERHEAD)
-        elif window is None:
+        if ":" not in local or block_size > PATH_MTU:
             return self._limits
-        return Limits(block_size=block_size, window_size=window or self._limits.window_size)
+        return Limits(block_size=min(block_size, PATH_MTU - IPV6_OVERHEAD), window_size=self._limits.window_size)
+
+    def _of_uploads(self, local: str) -> Limits:
+        # No more of a datagram is read where the listening port answers: a longer block would come as a short last one.
+        return Limits(block_size=min(self._capped(local).block_size, MAX_UPLOAD_BLOCK), window_size=1)

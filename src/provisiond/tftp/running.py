@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import select
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, Protocol
@@ -27,6 +28,8 @@ TICK_SECONDS: Final = 0.02
 # With more transfers than these deadlines are looked at less often, as they are where there is none.
 MANY: Final = 1_000
 SLOW_TICK_SECONDS: Final = 0.05
+# The kernel has no memory for a packet at the moment.
+FOR_NOW: Final = (errno.ENOBUFS, errno.ENOMEM)
 _TICK: Final = Tick()
 
 
@@ -214,15 +217,26 @@ class Transfers:
         if running.image is not None:
             running.image.close()
 
+    def break_off(self, running: Running, sentence: str) -> None:
+        """End a transfer that is under way, and tell its client why as far as it can be told. Never raises."""
+        self._abort(running, sentence)
+        self.end(running)
+
     def _broken(self, running: Running, error: Exception) -> None:
+        if isinstance(error, OSError) and error.errno in FOR_NOW:
+            # As good as lost: it is sent again later.
+            return
         if isinstance(error, OSError):
             log.warn("a TFTP transfer was ended: {error}", error=error.strerror or str(error))
         else:
             log.failure("a TFTP transfer met an error")
+        self._abort(running, "the file can no longer be read")
+
+    def _abort(self, running: Running, sentence: str) -> None:
         running.machine.abort()
         try:
             if running.line is not None:
-                running.line.send([packets.error(packets.ErrorCode.UNDEFINED, "the file can no longer be read")])
+                running.line.send([packets.error(packets.ErrorCode.UNDEFINED, sentence)])
         except OSError:
             log.debug("a client could not be told that its transfer was ended")
 
@@ -270,7 +284,8 @@ class Transfers:
                 continue
             except Exception as error:
                 self._broken(running, error)
-                self.end(running)
+                if machine.outcome is not None:
+                    self.end(running)
 
     def _ticked(self) -> None:
         now = self._reactor.seconds()

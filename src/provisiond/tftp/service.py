@@ -213,10 +213,7 @@ class TftpService:
     def _abort_all(self) -> None:
         assert self._transfers is not None
         for running in self._transfers:
-            running.machine.abort()
-            assert running.line is not None
-            running.line.send([packets.error(ErrorCode.UNDEFINED, "the server is stopping")])
-            self._transfers.end(running)
+            self._transfers.break_off(running, "the server is stopping")
         self._pending.clear()
         self._tell_drained()
 
@@ -309,7 +306,10 @@ class TftpService:
 
     def _refuse(self, sock: socket.socket, peer: Address, local: str, code: int, message: str) -> None:
         # The listening socket answers: no socket of its own is spent on a refusal.
-        SharedLine(sock, peer, sockets.leaving_from(local)).send([packets.error(code, message)])
+        try:
+            SharedLine(sock, peer, sockets.leaving_from(local)).send([packets.error(code, message)])
+        except OSError as error:
+            log.debug("a client could not be refused: {error}", error=error.strerror or str(error))
 
     def _serve(self, sock: socket.socket, key: Key, packet: packets.Request, local: str, now: float) -> None:
         """Answer a request that the gate has let in; most are answered without waiting for anything."""

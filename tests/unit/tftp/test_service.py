@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import random
 import socket
@@ -11,9 +12,11 @@ from typing import Any
 
 import pytest
 from bench.fuzz import Fuzz
+from twisted.internet.defer import Deferred
 
 from provisiond.tftp import packets
 from provisiond.tftp.limits import Bounds
+from provisiond.tftp.options import Limits
 from provisiond.tftp.pool import KEPT
 from provisiond.tftp.queue import PATIENCE
 from provisiond.tftp.service import MAX_UPLOADS, REQUESTS_PER_TURN
@@ -179,6 +182,68 @@ class TestCrowd:
         world.close()
         assert world.service.waiting == 0
         assert world.service.transfers == 0
+
+
+def refusing(number: int) -> Callable[[bytes], int]:
+    def transmit(packet: bytes) -> int:
+        raise OSError(number, "refused")
+
+    return transmit
+
+
+class TestTheNetworkIsGone:
+    def test_the_end_waits_for_nobody_who_cannot_be_told(self, serve: Callable[..., Any]) -> None:
+        world = serve({"x": PHONE})
+        for _ in range(3):
+            world.answer(world.ask("x"))
+        for running in world.service._transfers:
+            running.line.transmit = refusing(errno.ENETUNREACH)
+        # Sooner than anything is sent again.
+        ended = Deferred.fromCoroutine(world.service.stop(0.5))
+        assert not ended.called
+        world.reactor.advance(0.6)
+        assert ended.called
+        assert (world.service.transfers, world.service.admitted) == (0, 0)
+        assert world.contents.ends == {"aborted": 3}
+
+    def test_a_packet_that_the_kernel_has_no_memory_for_is_sent_again(self, serve: Callable[..., Any]) -> None:
+        world = serve({"x": PHONE})
+        client = world.ask("x")
+        _, sender = world.answer(client)
+        (line,) = [running.line for running in world.service._transfers]
+        well, line.transmit = line.transmit, refusing(errno.ENOBUFS)
+        client.sendto(packets.ack(1), sender)
+        world.reactor.settle()
+        world.reactor.advance(8)
+        assert heard(client) is None
+        assert world.service.transfers == 1
+        line.transmit = well
+        world.reactor.advance(8)
+        assert world.answer(client)[0][:4] == packets.data_head(2)
+
+    def test_who_cannot_be_answered_is_left_alone(self, serve: Callable[..., Any], single_port: bool) -> None:
+        world = serve({"x": PHONE}, single_port=single_port)
+        (sock,) = world.service._listening
+        for name in ("x", "none"):
+            request = packets.request(False, name, "octet")
+            world.service._datagram(sock, request, ("127.0.0.1", 0), "127.0.0.1", world.reactor.seconds())
+            world.reactor.settle()
+        assert (world.service.transfers, world.service.admitted) == (0, 0)
+
+
+def test_an_upload_in_large_blocks_arrives_whole(serve: Callable[..., Any], single_port: bool) -> None:
+    world = serve({}, single_port=single_port, limits=Limits(block_size=8_192))
+    client = world.client()
+    client.sendto(packets.request(True, "x.log", "octet", {"blksize": "8192"}), world.address)
+    agreed, sender = world.answer(client)
+    assert agreed.startswith(b"\0\6blksize\0")
+    size = int(agreed.split(b"\0")[2])
+    content = random.Random(2).randbytes(20_000)
+    for block in range(1, len(content) // size + 2):
+        piece = content[(block - 1) * size : block * size]
+        client.sendto(packets.data_head(block) + piece, sender)
+        assert world.answer(client)[0] == packets.ack(block)
+    assert [upload.content for upload in world.contents.uploads] == [content]
 
 
 def test_nothing_of_a_transfer_stays(serve: Callable[..., Any], single_port: bool) -> None:
