@@ -6,6 +6,7 @@ from pathlib import Path
 
 from provisiond.identification.values import PhoneRequest, Protocol
 from provisiond.metrics import Metrics
+from provisiond.phones.access import client_address
 from provisiond.phones.content import SILENCE, Content
 from provisiond.phones.pipeline import Answering
 from provisiond.tftp.packets import ErrorCode
@@ -72,4 +73,5 @@ def _bytes_or_path(content: Content) -> bytes | Path:
 
 
 def _phone_request(method: str, path: str, peer: str) -> PhoneRequest:
-    return PhoneRequest(protocol=Protocol.TFTP, method=method, path=path, peer=peer)
+    # A socket for both families, as systemd may hand one over, tells addresses of IPv4 as ones of IPv6.
+    return PhoneRequest(protocol=Protocol.TFTP, method=method, path=path, peer=client_address(peer, None, 0))

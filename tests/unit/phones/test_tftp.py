@@ -64,6 +64,14 @@ def test_bytes_and_files_are_handed_on() -> None:
     assert read(Answer(outcome="served", content=content(path=path)))[0] == path
 
 
+def test_an_address_of_ipv4_counts_as_one_on_a_socket_for_both_families() -> None:
+    pipeline = FakePipeline(Answer(outcome="served", content=content(data=b"abc")))
+    asked = ReadRequest(filename="/x.cfg", mode="octet", peer="::ffff:10.0.0.7", local="::ffff:10.0.0.1")
+    with pytest.raises(StopIteration):
+        TftpFiles(pipeline, Metrics()).read(asked).send(None)  # type: ignore[arg-type]
+    assert pipeline.asked[0][0].peer == "10.0.0.7"
+
+
 def test_what_was_answered_a_moment_ago_lies_ready() -> None:
     pipeline = FakePipeline(Answer(outcome="x"))
     files = TftpFiles(pipeline, Metrics())  # type: ignore[arg-type]
