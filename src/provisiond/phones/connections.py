@@ -119,7 +119,7 @@ class PhoneConnection(Connection):
             if not self._take(data):
                 self._hand_over(data)
         elif not self._ended:
-            if not self._buffer:
+            if not (self._buffer or self._busy or self._paused):
                 self.deadline = self._service.seconds() + HEAD_SECONDS
             self._buffer += data
             if len(self._buffer) > MAX_BUFFER and self._reading:
@@ -257,6 +257,9 @@ class PhoneConnection(Connection):
     def _broken(self) -> None:
         self._busy = False
         if not self._ended:
+            # What else was asked is not answered any more, whether the transport has told of its end yet or not.
+            self._ended = True
+            self._buffer.clear()
             self.transport.abortConnection()
 
     async def _answer(self, key: Hashable, request: PlainRequest, kept: Kept | None) -> None:
@@ -295,6 +298,8 @@ class PhoneConnection(Connection):
         assert content.path is not None
         closes = self._closes(request)
         self.transport.unregisterProducer()
+        # Nobody tells this connection any more when there is room; who sends the file waits for it.
+        self._paused = False
         self._requests += 1
         self._write_wire(wire(reply, body=b"", closes=closes))
         self._progressed()

@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 from provisiond.phones.bounds import MAX_CONNECTIONS, MAX_WAITING, HttpBounds
 from provisiond.phones.complete_connections import PhoneSite
-from provisiond.phones.connections import PhoneConnection
+from provisiond.phones.connections import IDLE_SECONDS, NEVER, PhoneConnection
 from provisiond.phones.file_sending import FileSending, Told
 from provisiond.phones.http import PhoneFilesResource
 from provisiond.phones.pipeline import Answering
@@ -75,6 +75,7 @@ class PhoneService(Factory):
         )
         self._site: Any = PhoneSite(self._resource, clock)
         self._sweep: Any = None
+        self._swept_at = 0.0
         self._empty: Deferred[None] | None = None
 
     @property
@@ -162,5 +163,11 @@ class PhoneService(Factory):
         # It ends a second after the last connection: phones that come one by one don't plan and cancel it each.
         self._sweep = self._clock.callLater(SWEEP_SECONDS, self._swept) if self._connections else None
         now = self._clock.seconds()
+        was_set_back, self._swept_at = now < self._swept_at, now
+        if was_set_back:
+            # What was due by a clock that has been set back would be due much too late.
+            for connection in self._connections:
+                if connection.deadline != NEVER:
+                    connection.deadline = min(connection.deadline, now + IDLE_SECONDS)
         for connection in [each for each in self._connections if each.deadline <= now]:
             connection.expired()

@@ -630,6 +630,69 @@ class TestConfigurationsBeforeFirmware:
         assert (phone.service.bounds.sending, phone.service.bounds.under_way) == (0, 0)
 
 
+class LateFirmware(Firmware):
+    """Finds the large file when a test says so."""
+
+    async def answer(self, request: PhoneRequest, name: str, key: Any = None) -> Answer:
+        if name == "/firmware":
+            self.gates.append(Deferred())
+            await self.gates[-1]
+        return await super().answer(request, name, key)
+
+
+class TestBehindLargeFiles:
+    FIRMWARE = b"GET /firmware HTTP/1.1\r\n\r\n"
+
+    def phone(self, tmp_path: Path) -> Phone:
+        (tmp_path / "firmware").write_bytes(b"f" * 3_000_000)
+        return Phone(LateFirmware(tmp_path / "firmware"))
+
+    def test_a_connection_that_was_full_before_goes_on_afterwards(self, tmp_path: Path) -> None:
+        phone = self.phone(tmp_path)
+        phone.send(GET + self.FIRMWARE)
+        # The first answer leaves when both requests were taken, and finds no room.
+        phone.protocol.pauseProducing()
+        phone.pipeline.gates[0].callback(None)
+        assert phone.transport.value().endswith(b"f" * 3_000_000)
+        assert statuses(phone.send(GET)) == [b"200"]
+
+    def test_nothing_follows_a_file_that_broke_off(self, tmp_path: Path) -> None:
+        phone = self.phone(tmp_path)
+        phone.send(self.FIRMWARE + GET)
+        (tmp_path / "firmware").unlink()
+        phone.pipeline.gates[0].callback(None)
+        assert phone.transport.disconnecting
+        assert statuses(bytes(phone.transport.value())) == [b"200"]
+        assert b"hello" not in phone.transport.value()
+        assert [name for name in phone.pipeline.asked if "/a" in name] == []
+
+
+def test_a_clock_that_is_set_back_makes_no_connection_stay_for_longer() -> None:
+    phone = Phone()
+    assert statuses(phone.send(GET)) == [b"200"]
+    phone.clock.advance(1)
+    phone.clock.rightNow -= 3_600
+    for call in phone.clock.getDelayedCalls():
+        call.delay(-3_600)
+    for _ in range(58):
+        phone.clock.advance(1)
+    assert not phone.transport.disconnecting
+    for _ in range(5):
+        phone.clock.advance(1)
+    assert phone.transport.disconnecting
+
+
+def test_who_asks_for_more_meanwhile_waits_as_long_for_the_first_answer() -> None:
+    phone = Phone()
+    phone.send(b"GET /slow HTTP/1.1\r\n\r\n")
+    phone.send(GET)
+    for _ in range(120):
+        phone.clock.advance(1)
+    assert not phone.transport.disconnecting
+    phone.pipeline.gates[0].callback(None)
+    assert statuses(bytes(phone.transport.value())) == [b"200", b"200"]
+
+
 def test_an_answer_is_made_once_and_sent_again_with_its_own_date() -> None:
     phone = Phone(Pipeline(remembers=True))
     first = phone.send(GET)
