@@ -94,11 +94,13 @@ def metrics(house: Running) -> bytes:
     return subprocess.run(command, capture_output=True, check=True, timeout=30).stdout
 
 
-def test_what_fronts_answer_is_in_the_journal_and_the_metrics_of_the_owner(house: Running) -> None:
-    def count(text: bytes) -> float:
-        wanted = b'provisiond_phone_requests_total{outcome="served",protocol="http"}'
-        return float(next(line for line in text.splitlines() if line.startswith(wanted)).split()[-1])
+def count(text: bytes) -> float:
+    """Return how many requests over HTTP were answered with a file, as the metrics tell."""
+    wanted = b'provisiond_phone_requests_total{outcome="served",protocol="http"}'
+    return float(next(line for line in text.splitlines() if line.startswith(wanted)).split()[-1])
 
+
+def test_what_fronts_answer_is_in_the_journal_and_the_metrics_of_the_owner(house: Running) -> None:
     assert fetch_http(house.http, f"/{SEP}", address="127.0.3.1") is not None
     time_to_tell = until(lambda: b'outcome="served",protocol="http"' in metrics(house))
     assert time_to_tell
@@ -106,6 +108,18 @@ def test_what_fronts_answer_is_in_the_journal_and_the_metrics_of_the_owner(house
     for _ in range(100):
         assert fetch_http(house.http, f"/{SEP}", address="127.0.3.1") is not None
     assert until(lambda: count(metrics(house)) >= before + 100)
+
+
+def test_a_front_that_ends_tells_the_last_that_it_answered(house: Running) -> None:
+    assert fetch_http(house.http, f"/{SEP}", address="127.0.3.1") is not None
+    assert until(lambda: b'outcome="served",protocol="http"' in metrics(house))
+    begun, before = served(house), count(metrics(house))
+    for _ in range(200):
+        assert fetch_http(house.http, f"/{SEP}", address="127.0.3.1") is not None
+    for pid in fronts(house):
+        os.kill(pid, signal.SIGTERM)
+    assert until(lambda: served(house) == begun + 2)
+    assert count(metrics(house)) >= before + 200
 
 
 def test_after_an_answer_of_the_api_every_process_gives_the_new_file(house: Running) -> None:

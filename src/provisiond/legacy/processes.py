@@ -294,7 +294,12 @@ class LegacyProcesses:
             return
         process = self._processes.get(slot)
         if process is None:
-            process = self._processes[slot] = self._started(slot)
+            try:
+                process = self._processes[slot] = self._started(slot)
+            except OSError as error:
+                sentence = f"no process can be started for plugins now: {error.strerror or error}"
+                call.result.errback(Unavailable(sentence))
+                return
         process.take(call)
 
     def _started(self, slot: int) -> _Process:

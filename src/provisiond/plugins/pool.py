@@ -11,11 +11,14 @@ from typing import Any
 
 from attrs import define
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from provisiond.errors import PluginProblem, Unavailable
 from provisiond.plugins.child_process import DESCRIPTORS, PluginProcess, Reactor, kept_environment
 from provisiond.plugins.hosting import PluginPlace
+
+log = Logger()
 
 
 @define(eq=False)
@@ -96,6 +99,7 @@ class WorkerPool:
 
         :param seconds: time limit, from the moment a worker begins.
         :raises PluginProblem: when the call takes longer, or the worker dies over it.
+        :raises Unavailable: when there is no worker and none can be started, or the server is stopping.
         """
         if self._stopped is not None:
             raise Unavailable("the server is stopping")
@@ -120,19 +124,32 @@ class WorkerPool:
             self._idle.pop().take(self._queue.popleft(), self._reactor)
         if not self._queue or self._is_starting or len(self._all) >= self._limit:
             return
-        if self._all and not self._start_failed:
-            self._start_beside(self._queue[0])
+        is_beside = bool(self._all) and not self._start_failed
+        try:
+            worker = self._spawned()
+        except OSError as error:
+            self._cannot_start(error)
+            return
+        if is_beside:
+            self._start_beside(worker, self._queue[0])
         else:
             # Whatever is wrong with the process is told to who calls.
             self._start_failed = False
-            self._spawned().take(self._queue.popleft(), self._reactor)
+            worker.take(self._queue.popleft(), self._reactor)
             self._next()
 
-    def _start_beside(self, wanted: _Job) -> None:
+    def _cannot_start(self, error: OSError) -> None:
+        """Let calls wait for the processes that there are; without any, they fail."""
+        sentence = f"no process can be started for plugins now: {error.strerror or error}"
+        log.warn("{sentence}", sentence=sentence)
+        while self._queue and not self._all:
+            self._queue.popleft().result.errback(Unavailable(sentence))
+
+    def _start_beside(self, worker: _Worker, wanted: _Job) -> None:
         loading = _job("load", wanted.place, (), wanted.seconds)
         loading.result.addCallbacks(lambda _: self._started(False), lambda _: self._started(True))
         self._is_starting = True
-        self._spawned().take(loading, self._reactor)
+        worker.take(loading, self._reactor)
 
     def _started(self, failed: bool) -> None:
         self._is_starting, self._start_failed = False, failed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from pathlib import Path
@@ -253,6 +254,41 @@ def test_every_request_comes_over(path: str, query: dict[str, str], body: bytes)
     assert unpacked_request(packed_request(request)) == request
 
 
+class TestTheEndOfAFront:
+    def noted(self) -> Pair:
+        pair = Pair()
+        pair.result(pair.front.answer(REQUEST, "/a", "key"))
+        assert pair.front.again("key", "http", "GET") is not None
+        assert pair.pipeline.again == []
+        return pair
+
+    def test_it_waits_until_the_last_that_it_tells_has_left(self) -> None:
+        pair = self.noted()
+        left = Deferred.fromCoroutine(pair.front.leave(1))
+        assert pair.to_owner.disconnecting
+        assert not left.called
+        pair.carry()
+        assert len(pair.pipeline.again) == 1
+        pair.front.connectionLost()
+        assert left.called
+        assert not pair.clock.getDelayedCalls()
+
+    def test_it_does_not_wait_for_long(self) -> None:
+        pair = self.noted()
+        aborted: list[str] = []
+        pair.to_owner.abortConnection = lambda: aborted.append("now")  # type: ignore[method-assign]
+        left = Deferred.fromCoroutine(pair.front.leave(1))
+        pair.clock.advance(1)
+        assert aborted == ["now"]
+        pair.front.connectionLost()
+        assert left.called
+
+    def test_without_its_owner_it_waits_for_nothing(self) -> None:
+        pair = self.noted()
+        pair.front.connectionLost()
+        assert Deferred.fromCoroutine(pair.front.leave(1)).called
+
+
 def test_an_owner_that_does_not_answer_is_not_waited_for_for_ever() -> None:
     pair = Pair()
     pair.pipeline.gate = Deferred()
@@ -301,6 +337,8 @@ def test_a_stamp_is_one_number_for_all_who_have_its_descriptor() -> None:
         stamp.write(number)
         assert other.read() == number
     stamp.close()
+    # Changes are still made and acknowledged while the last requests are answered.
+    stamp.write(2**40 + 1)
     assert other.read() == 2**40
     other.close()
 
@@ -321,12 +359,15 @@ class Spawner(Clock):
     def __init__(self) -> None:
         super().__init__()
         self.started: list[tuple[str, ...]] = []
+        self.is_full = False
 
     def adoptStreamConnection(self, fd: int, family: int, factory: Any) -> None:  # noqa: N802
         assert family == socket.AF_UNIX
 
     def spawnProcess(self, protocol: Any, executable: str, args: Any, **more: Any) -> Process:  # noqa: N802
         assert set(more["childFDs"]) >= {0, 1, 2, 3, 4}
+        if self.is_full:
+            raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
         self.started.append(tuple(args))
         return Process()
 
@@ -366,6 +407,24 @@ def test_a_front_that_dies_is_replaced_and_stood_in_for_meanwhile() -> None:
     front.processEnded(Failure(ConnectionError()))
     assert stopped.called
     assert stand_in.said[-1] == "leave"
+    assert not spawner.getDelayedCalls()
+    stamp.close()
+
+
+def test_a_front_that_cannot_be_started_now_is_started_later() -> None:
+    spawner, stand_in, stamp = Spawner(), StandIn(), SharedStamp()
+    front = OneFront(spawner, ("serve",), lambda serving: Pair().owner, stamp, None, (), stand_in)
+    spawner.is_full = True
+    front.begin()
+    spawner.pump([1.0] * 20)
+    assert (spawner.started, front.pid, stand_in.said) == ([], None, ["attend"])
+    spawner.is_full = False
+    spawner.advance(5)
+    assert spawner.started == [("serve", "-,0")]
+    spawner.is_full = True
+    front.processEnded(Failure(ConnectionError()))
+    spawner.pump([1.0] * 20)
+    assert Deferred.fromCoroutine(front.stop(3)).called
     assert not spawner.getDelayedCalls()
     stamp.close()
 

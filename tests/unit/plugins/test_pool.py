@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import pickle
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,11 @@ class Machine(Clock):
     def __init__(self) -> None:
         super().__init__()
         self.children: list[Child] = []
+        self.is_full = False
 
     def spawnProcess(self, protocol: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N802
+        if self.is_full:
+            raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
         self.children.append(Child(protocol))
 
 
@@ -129,6 +133,36 @@ def test_who_calls_is_told_what_keeps_processes_from_starting(house: House) -> N
     assert house.answers == {"b": "PluginProblem"}
     house.call("c")
     assert house.calls() == [["device a"], ["load"], ["device b"], ["load"]]
+
+
+def test_where_no_process_can_be_started_calls_wait_for_those_that_there_are(house: House) -> None:
+    house.call("a")
+    house.machine.is_full = True
+    house.call("b")
+    house.machine.children[0].answer("A")
+    assert house.calls() == [["device a", "device b"]]
+    house.machine.children[0].end()
+    assert house.calls() == [["device a", "device b"]]
+    house.machine.is_full = False
+    house.call("c")
+    house.machine.children[1].answer("C")
+    assert house.answers == {"a": "A", "b": "PluginProblem", "c": "C"}
+
+
+def test_where_no_process_can_be_started_and_there_is_none_calls_fail(house: House) -> None:
+    house.call("a")
+    house.call("b")
+    house.call("c")
+    house.machine.is_full = True
+    for child in tuple(house.machine.children):
+        child.end()
+    house.machine.advance(0)
+    house.call("d")
+    assert house.answers == {"a": "PluginProblem", "b": "Unavailable", "c": "Unavailable", "d": "Unavailable"}
+    house.machine.is_full = False
+    house.call("e")
+    house.machine.children[-1].answer("E")
+    assert house.answers["e"] == "E"
 
 
 def test_a_process_that_does_not_come_to_its_start_is_ended(house: House) -> None:

@@ -79,6 +79,7 @@ class DistantPipeline(Protocol):
         self._sent: list[tuple[str, float]] = []
         self._planned: Any = None
         self._full = False
+        self._lost: Deferred[None] = Deferred()
 
     # The pipeline, as adapters see it
 
@@ -181,6 +182,18 @@ class DistantPipeline(Protocol):
         rows = [(protocol, reason, count) for (protocol, reason), count in refused.items()]
         self._write({"kind": "noted", "events": events, "transfers": transfers, "refused": rows, "sent": sent})
 
+    async def leave(self, seconds: float) -> None:
+        """Tell the owner the last, and end the link when that has left, at the latest after so many seconds."""
+        self._cancel()
+        self.tell()
+        if self._lost.called:
+            return
+        late = self._clock.callLater(seconds, cast(Any, self.transport).abortConnection)
+        cast(Any, self.transport).loseConnection()
+        await self._lost
+        if late.active():
+            late.cancel()
+
     # Called by the transport
 
     def connectionMade(self) -> None:  # noqa: N802
@@ -223,6 +236,7 @@ class DistantPipeline(Protocol):
         for each in waiting.values():
             each.errback(Unavailable("the server is stopping"))
         self._tell_end()
+        self._lost.callback(None)
 
     # Inside
 

@@ -27,6 +27,7 @@ from provisiond.tftp.source import TransferResult
 log = Logger()
 MEBIBYTE = 1024 * 1024
 FIGURES_SECONDS = 2.0
+LEAVE_SECONDS = 1.0
 
 
 class FrontTftpFiles(TftpFiles):
@@ -88,7 +89,7 @@ class Front:
             await self._tftp.stop(seconds)
         if phones is not None:
             await phones
-        self.pipeline.tell()
+        await self.pipeline.leave(LEAVE_SECONDS)
 
     def _begin(self, header: dict[str, Any]) -> None:
         settings = Settings.model_validate(header["settings"])

@@ -111,9 +111,19 @@ class OneFront(ProcessProtocol):
         self.start()
 
     def start(self) -> None:
-        """Start it."""
+        """Start it; when that cannot be done now, later."""
         self._planned = None
         self._started = self._spawner.seconds()
+        try:
+            self._spawn()
+        except OSError as error:
+            log.error("a process that serves phones cannot be started now: {error}", error=error.strerror or str(error))
+            self._start_later()
+            return
+        self._heard, self._silences, self._serves = 0, 0, False
+        self._listening = self._spawner.callLater(LISTEN_SECONDS, self._listen)
+
+    def _spawn(self) -> None:
         mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         mine.setblocking(False)
         fds = {0: 0, 1: 1, 2: 2, LINK_FD: its.fileno(), STAMP_FD: self._stamp.fd}
@@ -128,8 +138,6 @@ class OneFront(ProcessProtocol):
         finally:
             mine.close()
             its.close()
-        self._heard, self._silences, self._serves = 0, 0, False
-        self._listening = self._spawner.callLater(LISTEN_SECONDS, self._listen)
 
     def _made_end(self) -> OwnerEnd:
         self._link = self._end(self._serving)
@@ -163,9 +171,12 @@ class OneFront(ProcessProtocol):
             self._stopped.callback(None)
             return
         self._stand_in.attend(self._tftp)
+        log.warn("a process that serves phones has ended ({reason}); it is started again", reason=reason.value)
+        self._start_later()
+
+    def _start_later(self) -> None:
         lived = self._spawner.seconds() - self._started
         self._pause = FIRST_PAUSE if lived > LONG_LIFE else min(self._pause * 2, LONGEST_PAUSE)
-        log.warn("a process that serves phones has ended ({reason}); it is started again", reason=reason.value)
         self._planned = self._spawner.callLater(self._pause, self.start)
 
     def renew(self) -> None:

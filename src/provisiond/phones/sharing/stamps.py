@@ -26,8 +26,9 @@ class SharedStamp:
         self._word = memoryview(self._memory).cast("Q")
 
     def write(self, number: int) -> None:
-        """Set the number."""
-        self._word[0] = number
+        """Set the number; once the memory has been given back nobody is left to read it."""
+        if not self._memory.closed:
+            self._word[0] = number
 
     def read(self) -> int:
         """Return the number as it is now."""
