@@ -105,7 +105,7 @@ class AuthService:
         return found
 
     async def _asked(self, path: str, params: Mapping[str, str], headers: Mapping[str, str]) -> tuple[int, bytes]:
-        if self._clock.seconds() < self._rests_until or len(self._slots.waiting) >= WAITING:
+        if self._rests or len(self._slots.waiting) >= WAITING:
             raise Unavailable(DOWN)
         await self._slots.acquire()
         try:
@@ -133,6 +133,12 @@ class AuthService:
         if len(body) > MAX_ANSWER:
             raise Unreadable("its answer is too long")
         return int(response.code), bytes(body)
+
+    @property
+    def _rests(self) -> bool:
+        # A clock that was set back lets nobody wait for longer.
+        left: float = self._rests_until - self._clock.seconds()
+        return 0 < left < 2 * REST_SECONDS
 
     def _went_down(self, error: Exception) -> Unavailable:
         # While it is down nobody waits for the time-out in vain more than once a second.

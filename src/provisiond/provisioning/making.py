@@ -47,7 +47,8 @@ class Outcome:
 
     def may_be_tried_again(self, now: float) -> bool:
         """Tell whether asking the plugin again may help."""
-        return self.retry_at is not None and now >= self.retry_at
+        # A clock that was set back lets nobody wait for longer.
+        return self.retry_at is not None and not 0 < self.retry_at - now < 2 * RETRY_SECONDS
 
 
 class Maker:

@@ -130,8 +130,9 @@ class Ami:
         if self._connection is not None and not self._connection.lost:
             return self._connection
         now = self._reactor.seconds()
-        if now < self._not_before:
-            wait = self._not_before - now
+        wait = self._not_before - now
+        # A clock that was set back makes no pause longer.
+        if 0 < wait < 2 * self._pause:
             raise Unavailable(f"{self._reason}; the next attempt is in {wait:.0f} seconds")
         try:
             self._connection = await self._opened()

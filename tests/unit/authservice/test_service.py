@@ -163,6 +163,15 @@ def test_while_it_is_down_nobody_waits_for_it(world: World) -> None:
     assert world.run(world.service.check("x", None)).owner == "u"
 
 
+def test_a_clock_that_is_set_back_lets_nobody_wait_for_longer(world: World) -> None:
+    world.http.next = lambda: fail(Refused())
+    with pytest.raises(Unavailable):
+        world.run(world.service.check("x", None))
+    world.http.answers(200, json.dumps(GOOD).encode())
+    world.clock.rightNow -= 3_600
+    assert world.run(world.service.check("x", None)).owner == "u"
+
+
 def test_a_bounded_number_is_asked_for_at_once(world: World) -> None:
     waiting: list[Deferred[Any]] = []
 

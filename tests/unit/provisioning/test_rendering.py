@@ -129,6 +129,15 @@ def test_a_failure_is_not_repeated_for_every_request_but_tried_again_later(world
     assert world.house.rendering.problem(device.id) is None
 
 
+def test_a_clock_that_is_set_back_puts_no_attempt_off(world):
+    world.host.broken[PLUGIN] = "X is undefined"
+    device = world.device()
+    assert world.file(device) is None
+    del world.host.broken[PLUGIN]
+    world.clock.rightNow -= 3_600
+    assert world.file(device) is not None
+
+
 def test_what_nobody_foresaw_is_told_blandly(world, monkeypatch):
     device = world.device()
 
