@@ -259,7 +259,6 @@ class PhoneConnection(Connection):
         if not self._ended:
             # What else was asked is not answered any more, whether the transport has told of its end yet or not.
             self._ended = True
-            self._buffer.clear()
             self.transport.abortConnection()
 
     async def _answer(self, key: Hashable, request: PlainRequest, kept: Kept | None) -> None:
@@ -298,8 +297,7 @@ class PhoneConnection(Connection):
         assert content.path is not None
         closes = self._closes(request)
         self.transport.unregisterProducer()
-        # Nobody tells this connection any more when there is room; who sends the file waits for it.
-        self._paused = False
+        self._paused = False  # Nobody tells it any more when there is room; who sends the file waits for that.
         self._requests += 1
         self._write_wire(wire(reply, body=b"", closes=closes))
         self._progressed()
