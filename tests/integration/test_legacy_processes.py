@@ -42,6 +42,14 @@ class Bad(StandardPlugin):
             time.sleep(600)
         if kind == "dies":
             os._exit(3)
+        if kind == "raises":
+            raise Exception("not\\x1b[31m here")
+        if kind == "names":
+            for name in ("good", "new\\nline", "caf\\udce9", "back\\\\slash"):
+                open(os.path.join(self._tftpboot_dir, name), "w").close()
+        if kind == "many":
+            for number in range(2001):
+                open(os.path.join(self._tftpboot_dir, str(number)), "w").close()
 """
 TREE = """
 from twisted.web.resource import Resource
@@ -135,6 +143,7 @@ class Processes(TestCase):
         write_small(plugins, "paths", PATHS)
         write_small(plugins, "common", COMMON)
         write_small(plugins, "broken", "import nothing_such\n")
+        write_small(plugins, "unasked", "@property\ndef http_service(self):\n    raise ValueError('no')\n")
         self.questions = Questions()
         self.processes = LegacyProcesses(
             reactor,  # type: ignore[arg-type]
@@ -175,6 +184,7 @@ class Processes(TestCase):
         async def work() -> None:
             assert set(self.registry.loaded()) == {"acme", "bad", "tree", "paths", "common"}
             assert "nothing_such" in (self.registry.problem_of("broken") or "")
+            assert (self.registry.problem_of("unasked") or "").startswith("ValueError: no (entry.py, line ")
             assert not [name for name in sys.modules if name.partition(".")[0] in ("provd", "wazo_provd")]
             self.registry._seconds = 3.0
             hanging = Deferred.fromCoroutine(self.problem(self.device("bad", X_kind="hangs")))
@@ -186,6 +196,17 @@ class Processes(TestCase):
             assert "status 3" in await self.problem(self.device("bad", X_kind="dies"))
             assert await self.device("bad") == ()
             assert [file.trigger for file in await self.device("acme")] == [True]
+
+        return self.whole(work())
+
+    def test_files_that_no_phone_can_ask_for_are_left_out_and_too_many_refused(self) -> Deferred[None]:
+        async def work() -> None:
+            assert [file.name for file in await self.device("bad", X_kind="names")] == ["good"]
+            assert await self.problem(self.device("bad", X_kind="many")) == (
+                "the plugin makes more files than the server takes"
+            )
+            assert await self.device("bad") == ()
+            assert (await self.problem(self.device("bad", X_kind="raises"))).startswith("not [31m here (entry.py")
 
         return self.whole(work())
 

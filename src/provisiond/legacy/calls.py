@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -19,11 +20,13 @@ from provisiond.legacy.notifying import SyncService
 from provisiond.legacy.surroundings import Surroundings
 from provisiond.legacy.templates import check_templates
 from provisiond.legacy.wire import UNKNOWN_PARAMETER, Instruction, PhoneRequest, SeenRequest
+from provisiond.paths import UnsafeName, normalized_name
 from provisiond.plugins.hosting import PluginPlace
 from provisiond.plugins.messages import packed_answer, packed_files
-from provisiond.plugins.rendering import MAX_FILE
+from provisiond.plugins.rendering import MAX_DEVICE, MAX_FILE, MAX_FILES
 from provisiond.plugins.values import RenderedFile
 
+logger = logging.getLogger("plugin.host")
 T = TypeVar("T")
 SYNCHRONIZE_SECONDS: Final = 60.0
 
@@ -171,7 +174,7 @@ class Calls:
     # One plugin
 
     async def _describe(self, hosted: HostedLegacyPlugin) -> bytes:
-        return packed_answer(await self._alone(hosted, hosted.described))
+        return packed_answer(await self._checked(hosted, hosted.described))
 
     async def _common(self, hosted: HostedLegacyPlugin, raw_config: Mapping[str, Any]) -> bytes:
         # Defaults of devices' parameters are not for files that all devices share.
@@ -311,10 +314,23 @@ def _packed(files: Sequence[LegacyFile], more: Mapping[str, Any] | None = None) 
     for file in files:
         if len(file.content) > MAX_FILE:
             raise PluginProblem(f"the file {file.name} is larger than 8 MiB")
+    if len(files) > MAX_FILES or sum(len(file.content) for file in files) > MAX_DEVICE:
+        raise PluginProblem("the plugin makes more files than the server takes")
     rendered = [
         RenderedFile(
             name=file.name, content=file.content, content_type="", sensitive=file.sensitive, trigger=file.trigger
         )
         for file in files
+        if _can_be_asked_for(file.name)
     ]
     return packed_files(rendered, more)
+
+
+def _can_be_asked_for(name: str) -> bool:
+    try:
+        if normalized_name(name.encode().decode()) == name:
+            return True
+    except (UnsafeName, UnicodeEncodeError):
+        pass
+    logger.warning("the file %r is left out: no phone can ask for a file of this name", name)
+    return False

@@ -152,7 +152,7 @@ class HostedLegacyPlugin:
         self.degraded = None
         try:
             self.plugin.configure_common(copy.deepcopy(wanted))
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             self.degraded = f"configure_common: {self._reason(error)}"
         files = [self._file(made, None) for made in self._mirror.taken(keep=True)]
         self._common = (wanted, files)
@@ -169,7 +169,7 @@ class HostedLegacyPlugin:
         """
         try:
             self.plugin.configure(self._app.handed(device), suited(self.id, copy.deepcopy(dict(raw_config))))
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             problem = PluginProblem(self._reason(error))
             self.deconfigure(device)
             raise problem from error
@@ -180,7 +180,7 @@ class HostedLegacyPlugin:
         """Let the plugin undo what it, or an instance before it, did for a device; never raises."""
         try:
             self.plugin.deconfigure(copy.deepcopy(dict(device)))
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             logger.warning("%s: deconfigure raised %s", self.id, type(error).__name__)
         self._mirror.drop()
 

@@ -74,8 +74,13 @@ def parsed_answer(payload: bytes) -> tuple[dict[str, Any], bytes]:
         raise PluginProblem("the plugin's process answered with nonsense")
     problem = header.get("problem")
     if problem is not None:
-        raise PluginProblem(str(problem)[:500])
+        raise PluginProblem(_on_one_line(str(problem)[:500]))
     return header, body
+
+
+def _on_one_line(sentence: str) -> str:
+    """Return a sentence that a plugin's code may have made as one that logs and terminals can show."""
+    return "".join(char if char.isprintable() else " " for char in sentence)
 
 
 def packed_files(files: Sequence[RenderedFile], more: Mapping[str, Any] | None = None) -> bytes:

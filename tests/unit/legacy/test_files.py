@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from jinja2 import TemplateSyntaxError
-from tests.support.legacy_plugins import hosted, write_small
+from tests.support.legacy_plugins import BASE, hosted, write_small
 
 from provisiond.errors import PluginProblem
 from provisiond.legacy.hosted import HostedLegacyPlugin
@@ -239,3 +239,23 @@ def configure(self, device, raw_config):
         pytest.raises(PluginProblem, match="several ports"),
     ):
         made(plugin, raw)
+
+
+@pytest.mark.parametrize("raised", ["KeyboardInterrupt", "GeneratorExit", "SystemExit", "RawConfigError('no')"])
+def test_21_whatever_is_raised_leaves_nothing_for_the_next_device(tmp_path: Path, raised: str) -> None:
+    code = f"""
+def configure(self, device, raw_config):
+    with open(os.path.join(self._tftpboot_dir, device["id"]), "w") as file:
+        file.write("x")
+    if device["id"] == "a":
+        raise {raised}
+def deconfigure(self, device):
+    raise {raised}
+def configure_common(self, raw_config):
+    raise {raised}
+"""
+    with hosted(write_small(tmp_path, "p", code), tmp_path / "scratch") as plugin:
+        assert (plugin.degraded or "").startswith("configure_common: ")
+        with pytest.raises(PluginProblem):
+            plugin.device_files({"id": "a"}, BASE)
+        assert [file.name for file in plugin.device_files({"id": "b"}, BASE)] == ["b"]
