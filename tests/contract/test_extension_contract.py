@@ -25,6 +25,7 @@ from tests.support.extension_world import (
 from tests.support.package_world import NODE
 from tests.support.provisioning import run
 
+from provisiond.extensions.metadata import check_metadata
 from provisiond.extensions.registry import Unfinished
 from provisiond.metrics import Metrics
 from provisiond.packages.network_problems import NetworkProblem
@@ -355,6 +356,7 @@ class TestRecovery:
             run(world.world.house.host_side.extensions.start())
             assert left.poll() is None, "another process of the same number"
             (world.root / "extensions/homes/running").write_text(f"{left.pid} {began}")
+            (world.root / "extensions/homes/home-x/inside").mkdir(parents=True)
             run(world.world.house.host_side.extensions.start())
             assert left.wait(30) == -signal.SIGKILL
         finally:
@@ -922,6 +924,21 @@ class TestRest:
         assert world.ask("DELETE", f"/operations/{operation['uuid']}").status == 204
         assert world.ask("GET", "/operations").document == {"items": [], "total": 0}
         assert list((world.root / "extensions/operations").iterdir()) == []
+
+    def test_a_killed_server_knows_the_step_that_it_was_in(self, world: ExtensionWorld) -> None:
+        operations = world.world.house.host_side.extensions.operations
+        operation = run(operations.begin("install", None))
+        operation.step("downloading")
+        operation.log.write("$ git fetch")
+        operation.identify(check_metadata({"name": "demo", "version": "1"}, "make"))
+        operation.step("installing")
+        operations._running.clear()
+        run(operations.load())
+        (told,) = world.ask("GET", "/operations").document["items"]
+        assert step_errors(told) == ("interrupted", {"step": "installing"})
+        assert told["oip"] == "install|fail(downloading|success)(installing|fail)"
+        assert (told["namespace"], told["name"], told["version"]) == ("local", "demo", "1")
+        assert "[downloading] $ git fetch" in world.log_of(told)
 
     def test_one_that_is_forgotten_while_it_runs_stays_forgotten(self, world: ExtensionWorld) -> None:
         operations = world.world.house.host_side.extensions.operations

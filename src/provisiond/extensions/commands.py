@@ -6,6 +6,7 @@ import contextlib
 import os
 import selectors
 import shlex
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -20,6 +21,7 @@ from attrs import field, frozen
 from provisiond.extensions.problems import CommandFailed
 
 _NOTE: Final = "running"
+_HOME: Final = "home-"
 _PIECE: Final = 1 << 16
 _LONGEST_LINE: Final = 4096
 _DRAIN_SECONDS: Final = 1.0
@@ -72,7 +74,7 @@ class Commands:
         :raises CommandFailed: when it cannot be started, ends with another code than 0, or runs out of time.
         """
         self._work.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._work, prefix="home-", ignore_cleanup_errors=True) as home:
+        with tempfile.TemporaryDirectory(dir=self._work, prefix=_HOME, ignore_cleanup_errors=True) as home:
             self._run(command, home, write)
 
     def stop(self) -> None:
@@ -83,7 +85,7 @@ class Commands:
                 _kill(self._running)
 
     def end_leftover(self) -> None:
-        """End the command that ran when the server was killed, if it still runs. Blocks."""
+        """End the command that ran when the server was killed, if it still runs, and remove its home. Blocks."""
         note = self._work / _NOTE
         try:
             number, began = note.read_text().split()
@@ -92,6 +94,8 @@ class Commands:
         except (OSError, ValueError):
             pass
         note.unlink(missing_ok=True)
+        for home in self._work.glob(f"{_HOME}*"):
+            shutil.rmtree(home, ignore_errors=True)
 
     def _run(self, command: Command, home: str, write: Callable[[str], None]) -> None:
         write(f"$ {command.text}")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from provisiond.errors import InvalidInput
 
@@ -38,6 +38,12 @@ class Progress:
     current: int | None = None
     end: int | None = None
     parts: tuple[Progress, ...] = field(default=())
+
+
+def cut_off(progress: Progress) -> Progress:
+    """Return the progress of work that was cut off: what had not ended has failed."""
+    state = FAIL if progress.state in (WAITING, PROGRESS) else progress.state
+    return evolve(progress, state=state, parts=tuple(cut_off(part) for part in progress.parts))
 
 
 def format_progress(progress: Progress) -> str:

@@ -19,9 +19,10 @@ from provisiond.extensions.metadata import Metadata
 from provisiond.extensions.output import OutputLog
 from provisiond.extensions.problems import CommandFailed, ExtensionProblem
 from provisiond.extensions.sources import Source
-from provisiond.model.operation import OperationProgress, format_progress, parse_progress
+from provisiond.model.operation import OperationProgress, cut_off, format_progress, parse_progress
 from provisiond.provisioning.events import Events, ExtensionProgress
 from provisiond.provisioning.ports import Clock, Threads
+from provisiond.provisioning.serial import Serial
 
 log = Logger()
 KEPT_SECONDS: Final = 3600.0
@@ -136,6 +137,7 @@ class ExtensionOperations:
         self._events = events
         self._running: dict[str, ExtensionOperation] = {}
         self._ended: dict[str, dict[str, Any]] = {}
+        self._writing = Serial()
 
     async def load(self) -> None:
         """Read what is kept; what was running when the server ended has failed."""
@@ -157,7 +159,7 @@ class ExtensionOperations:
             created=self._clock.seconds(),
             log=OutputLog(self._clock.seconds, lambda line: log.debug("{id}: {line}", id=operation_id, line=line)),
             progress=OperationProgress(kind),
-            tell=self._tell,
+            tell=self._stepped,
         )
         self._running[operation_id] = operation
         await self._threads.run(_write, self._directory, operation.stored(), None)
@@ -168,15 +170,16 @@ class ExtensionOperations:
         """Keep an operation that has ended."""
         operation.ended = self._clock.seconds()
         document = operation.stored()
-        try:
-            await self._threads.run(_write, self._directory, document, operation.log.text())
-        except OSError:
-            log.failure("the end of the extension operation {id} could not be kept", id=operation.uuid)
-        if self._running.pop(operation.uuid, None) is not None:
-            self._ended[operation.uuid] = document
-        else:
-            # somebody has deleted it meanwhile
-            await self._threads.run(_remove, self._directory, operation.uuid)
+        async with self._writing.holding(_key(operation.uuid)):
+            try:
+                await self._threads.run(_write, self._directory, document, operation.log.text())
+            except OSError:
+                log.failure("the end of the extension operation {id} could not be kept", id=operation.uuid)
+            if self._running.pop(operation.uuid, None) is not None:
+                self._ended[operation.uuid] = document
+            else:
+                # somebody has deleted it meanwhile
+                await self._threads.run(_remove, self._directory, operation.uuid)
         for waiter in operation.waiters:
             if not waiter.called:
                 waiter.callback(None)
@@ -230,7 +233,8 @@ class ExtensionOperations:
         self.get(operation_id)
         self._running.pop(operation_id, None)
         self._ended.pop(operation_id, None)
-        await self._threads.run(_remove, self._directory, operation_id)
+        async with self._writing.holding(_key(operation_id)):
+            await self._threads.run(_remove, self._directory, operation_id)
 
     async def _forget(self) -> None:
         oldest = self._clock.seconds() - KEPT_SECONDS
@@ -238,6 +242,20 @@ class ExtensionOperations:
         for row in [row for number, row in enumerate(kept) if number >= KEPT or row["ended"] < oldest]:
             del self._ended[row["uuid"]]
             await self._threads.run(_remove, self._directory, row["uuid"])
+
+    def _stepped(self, operation: ExtensionOperation) -> None:
+        self._tell(operation)
+        if operation.status not in (COMPLETED, ERROR):
+            Deferred.fromCoroutine(self._keep_running(operation))
+
+    async def _keep_running(self, operation: ExtensionOperation) -> None:
+        """Keep how far an operation is, for the case that the server is killed."""
+        async with self._writing.holding(_key(operation.uuid)):
+            if operation.uuid not in self._running or operation.ended is not None:
+                return
+            document = operation.stored()
+            with contextlib.suppress(OSError):
+                await self._threads.run(lambda: _write(self._directory, document, operation.log.text()))
 
     def _tell(self, operation: ExtensionOperation) -> None:
         progress = format_progress(operation.progress.snapshot())
@@ -248,6 +266,10 @@ class ExtensionOperations:
         )
 
 
+def _key(operation_id: str) -> tuple[str, str]:
+    return "extension operation", operation_id
+
+
 def _interrupted(document: Mapping[str, Any], now: float) -> dict[str, Any]:
     errors = {
         "error_id": "interrupted",
@@ -255,9 +277,8 @@ def _interrupted(document: Mapping[str, Any], now: float) -> dict[str, Any]:
         "resource": "plugins",
         "details": {"step": document["status"]},
     }
-    progress = OperationProgress(parse_progress(document["oip"]).label)
-    progress.fail()
-    return {"status": ERROR, "errors": errors, "ended": now, "oip": format_progress(progress.snapshot())}
+    oip = format_progress(cut_off(parse_progress(document["oip"])))
+    return {"status": ERROR, "errors": errors, "ended": now, "oip": oip}
 
 
 def _write(directory: Path, document: Mapping[str, Any], output: str | None) -> None:

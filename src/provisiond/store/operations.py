@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import frozen
 from sqlalchemy import Connection, delete, insert, select, update
 
-from provisiond.model.operation import FAIL, Progress, format_progress, parse_progress
+from provisiond.model.operation import cut_off, format_progress, parse_progress
 from provisiond.store.database import Database
 from provisiond.store.schema import operations
 
@@ -35,11 +35,6 @@ class StoredOperation:
     tenant_uuid: str | None = None
 
 
-def _failed(progress: Progress) -> Progress:
-    state = FAIL if progress.state in ("waiting", "progress") else progress.state
-    return evolve(progress, state=state, parts=tuple(_failed(part) for part in progress.parts))
-
-
 class OperationStore:
     """Operations in the database; ids are never used twice."""
 
@@ -52,7 +47,7 @@ class OperationStore:
         def work(connection: Connection) -> int:
             rows = connection.execute(select(operations).where(operations.c.ended.is_(None))).all()
             for row in rows:
-                text = format_progress(_failed(parse_progress(row.progress)))
+                text = format_progress(cut_off(parse_progress(row.progress)))
                 values = {"progress": text, "error": INTERRUPTED, "ended": now}
                 connection.execute(update(operations).where(operations.c.id == row.id).values(**values))
             return len(rows)
