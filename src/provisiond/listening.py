@@ -33,6 +33,10 @@ def with_given_sockets(settings: Settings, given: GivenSockets) -> Settings:
     )
 
 
+def _as_set(endpoint: str) -> str:
+    return endpoint.partition(":backlog=")[0]
+
+
 class ListeningPorts:
     """The TCP and Unix ports of a server.
 
@@ -56,9 +60,9 @@ class ListeningPorts:
             port = await self._listening(endpoint, site, threads)
         except CannotListenError as error:
             reason = getattr(error.socketError, "strerror", None) or error.socketError
-            raise StartProblem(f"cannot listen for {what} on {endpoint}: {reason}") from None
+            raise StartProblem(f"cannot listen for {what} on {_as_set(endpoint)}: {reason}") from None
         except (ValueError, OSError) as error:
-            raise StartProblem(f"cannot listen for {what} on {endpoint}: {error}") from None
+            raise StartProblem(f"cannot listen for {what} on {_as_set(endpoint)}: {error}") from None
         self.ports.append(port)
         return port
 

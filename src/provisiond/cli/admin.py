@@ -15,7 +15,7 @@ import click
 from provisiond import __version__
 from provisiond.cli.stored_access import StoredAccess, opened_database, stored_access
 from provisiond.cli.times import moment_from, moment_shown
-from provisiond.errors import ProvisiondError, SettingsProblem
+from provisiond.errors import NotFound, ProvisiondError, SettingsProblem
 from provisiond.provisioning.foreign_state import read_state
 from provisiond.provisioning.migration import Migration
 from provisiond.settings import load_settings
@@ -34,7 +34,8 @@ class _Sentences(click.Group):
             click.echo("\n".join(problem.problems), err=True)
             ctx.exit(2)
         except ProvisiondError as problem:
-            click.echo(f"provisiond-admin: {problem.sentence}", err=True)
+            missing = "there is no " if isinstance(problem, NotFound) else ""
+            click.echo(f"provisiond-admin: {missing}{problem.sentence}", err=True)
             ctx.exit(1)
 
 

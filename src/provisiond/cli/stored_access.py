@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from attrs import frozen
 
-from provisiond.errors import NotFound, StartProblem
+from provisiond.errors import InvalidInput, StartProblem
 from provisiond.provisioning.tenants import Tenants
 from provisiond.provisioning.tokens import Tokens
 from provisiond.settings import Settings
@@ -47,7 +47,7 @@ class StoredAccess:
     def tenant(self, text: str | None) -> Tenant:
         """Return a tenant by its uuid or its name; the master tenant for None.
 
-        :raises NotFound: when there is none, or several have the name.
+        :raises InvalidInput: when there is none, or several have the name.
         """
         wanted = self.tenants.get(self.tenants.master if text is None else text.lower())
         if wanted is not None:
@@ -55,7 +55,7 @@ class StoredAccess:
         named = [tenant for tenant in self.tenants.all() if tenant.name == text]
         if len(named) != 1:
             how_many = "several tenants are" if named else "no tenant is"
-            raise NotFound(f'{how_many} called "{text}"; name one by its uuid, see: tenant list')
+            raise InvalidInput(f'{how_many} called "{text}"; name one by its uuid, see: tenant list')
         return named[0]
 
 

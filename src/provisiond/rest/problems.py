@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import uuid
 from http import HTTPStatus
 from typing import Final
@@ -29,6 +31,7 @@ from provisiond.rest.answers import PROBLEM_TYPE, Answer
 
 log = Logger()
 RETRY_SECONDS: Final = 5
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 STATUS_OF: Final = {
     InvalidInput: 400,
@@ -110,6 +113,9 @@ def answer_for(error: BaseException, accept: str) -> Answer:
         if status != 500:
             retry = {"Retry-After": str(getattr(error, "retry_after", RETRY_SECONDS))} if status in (429, 503) else None
             return problem_answer(status, sentence_of(error), accept, retry)
+    if isinstance(error, OSError) and error.errno in FULL:
+        told = f"the server cannot write: {os.strerror(error.errno)}; its state tells where"
+        return problem_answer(503, told, accept, {"Retry-After": str(RETRY_SECONDS)})
     reference = uuid.uuid4().hex[:12]
     log.failure("internal error {reference}", failure=Failure(error), reference=reference)
     return problem_answer(500, f"Internal error, see the log ({reference})", accept)

@@ -66,3 +66,9 @@ def test_files_are_written(admin: Administrator, tmp_path: Path) -> None:
     target = tmp_path / "man1"
     assert str(target / "provisionctl-device.1") in admin.told("man", str(target)).splitlines()
     assert (target / "provisionctl.1").read_text(encoding="utf-8").startswith(".TH PROVISIONCTL 1")
+
+
+def test_a_directory_that_cannot_be_written_is_one_sentence(admin: Administrator, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    told = admin.refused(1, "man", str(tmp_path / "file" / "below"))
+    assert told == f"provisionctl: {tmp_path / 'file' / 'below'} cannot be used: Not a directory\n"

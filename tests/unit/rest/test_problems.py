@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import json
+import os
 
 import pytest
 from tests.support.api import Api
@@ -30,6 +32,16 @@ def test_every_kind_of_error_has_a_status(kind: type[ProvisiondError]) -> None:
     else:
         assert answer.body().decode() == sentence_of(error)
     assert ("Retry-After" in answer.headers) == (status in (429, 503))
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_full_disk_is_no_fault_of_the_server_and_names_no_file(number: int) -> None:
+    answer = answer_for(OSError(number, "x", "/var/lib/provisiond/secret-place"), "")
+    assert (answer.status, "Retry-After" in answer.headers) == (503, True)
+    told = answer.body().decode()
+    assert told.startswith(f"the server cannot write: {os.strerror(number)}")
+    assert "secret-place" not in told
+    assert answer_for(OSError(errno.EIO, "x"), "").status == 500
 
 
 def test_the_literal_bodies() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from typing import Any, Final
 import click
 
 from provisiond import __version__
-from provisiond.cli.provisionctl.failures import DETACHED, failure_of
+from provisiond.cli.provisionctl.failures import DETACHED, Failure, failure_of
 from provisiond.cli.provisionctl.session import Session
 from provisiond.cli.provisionctl.targets import (
     PREFIX,
@@ -75,6 +76,11 @@ class Program(click.Group):
             return super().invoke(ctx)
         except ClientError as error:
             raise failure_of(error) from None
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # click ends quietly
+                raise
+            place = f"{error.filename} cannot be used" if error.filename else "the output cannot be written"
+            raise Failure(f"{place}: {error.strerror or error}") from None
         except KeyboardInterrupt:
             click.echo(err=True)
             ctx.exit(DETACHED)
