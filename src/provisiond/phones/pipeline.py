@@ -284,6 +284,7 @@ def verdict(device: Device | None, content: Content | None, reason: str) -> tupl
         return "not-found", reason or "the phone was not recognised"
     if device.plugin is None:
         return "not-found", "no installed plugin serves this phone"
-    if device.document.get("configured") is False:
+    # Of a phone that was just met the files are not made yet, or were made after it was looked at.
+    if device.document.get("configured") is False and reason != "first contact":
         return "not-found", f"{device.plugin} could not make the files of this phone"
     return "not-found", f"{device.plugin} has no such file for this phone"

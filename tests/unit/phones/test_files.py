@@ -17,7 +17,7 @@ from provisiond.paths import UnsafeName
 from provisiond.phones.access import Access
 from provisiond.phones.files import PhoneFiles
 from provisiond.phones.journal import PER_DEVICE, Journal
-from provisiond.phones.pipeline import Pipeline
+from provisiond.phones.pipeline import Pipeline, verdict
 from provisiond.plugins.values import RenderedFile, ServedBy
 
 T = TypeVar("T")
@@ -211,6 +211,10 @@ class TestPipeline:
         line, journal, _ = pipeline(files, Contact(device))
         run(line.answer(request("nothing"), "nothing"))
         assert journal.of_device(device.id)[0].reason == reason
+
+    def test_the_files_of_a_phone_that_was_just_met_are_not_said_to_have_failed(self) -> None:
+        met = DEVICE.with_members(configured=False)
+        assert verdict(met, None, "first contact") == ("not-found", "p has no such file for this phone")
 
     def test_networks(self, files: PhoneFiles) -> None:
         line, _, _ = pipeline(files, Contact(DEVICE), allow=("10.0.0.0/24", "2001:db8::/32"))
