@@ -253,6 +253,13 @@ class TestHttp:
             word = path.partition("/")[0]
             assert packages.get(path) == failed(f"wrong number of parts for {word}")
 
+    @pytest.mark.parametrize("bad", ["%00", "%ff", "a" * 2000])
+    def test_addresses_that_cannot_be_read_are_errors_like_any_other(self, filled: PackageWorld, bad: str) -> None:
+        for path in (f"install/{NODE}/plugin/{bad}/1", f"install_from_path/{NODE}?filename={bad}", bad):
+            answer = filled.call("GET", path)
+            assert (answer.status, answer.document["status"]) == (200, "ERROR")
+            assert answer.document["description"].startswith("Error : ")
+
     def test_no_callback(self, packages: PackageWorld) -> None:
         assert packages.call("GET", "get-mode?callback=f&export=1").content.startswith(b'{"status"')
 

@@ -54,7 +54,8 @@ class HostPackageResources:
         """Return the error envelope: status 200 but for what HTTP itself refuses."""
         status, sentence, headers = 200, "", dict[str, str]()
         if isinstance(error, HttpProblem):
-            status, sentence, headers = error.status, error.sentence, error.headers
+            # what is wrong with an address is an error like any other here
+            status, sentence, headers = 200 if error.status == 400 else error.status, error.sentence, error.headers
         elif isinstance(error, Unauthorized):
             status, sentence = 401, "unauthorized"
         elif isinstance(error, _Missing):
