@@ -716,6 +716,14 @@ class TestUploads:
         self.put(packages, "plugin-lamp-1.tgz", package_file("lamp", "1"))
         assert [path.name for path in packages.cache_dir.iterdir()] == ["plugin-lamp-1.tgz"]
 
+    def test_what_it_needs_and_is_not_there_is_named(self, packages: PackageWorld) -> None:
+        needed = [{"type": "plugin", "id": "xpl_time (>=0.2)"}, {"type": "python", "id": "twisted"}]
+        content = package_file("lamp", "1", dependencies=needed)
+        answer = packages.call("PUT", f"install_from_path/{NODE}?filename=plugin-lamp-1.tgz", content, kind=None)
+        assert answer.document == {**OK, "install": []}
+        operation = packages.api.get(answer.headers["x-operation"].removeprefix("/0.2")).document
+        assert operation["status"] == "install|success(missing_xpl_time|success)"
+
     def test_too_large(self, tmp_path: Path) -> None:
         for world in opened(PackageWorld(tmp_path, max_upload=1024)):
             answer = world.call("PUT", f"install_from_path/{NODE}?filename=plugin-lamp-1.tgz", b"x" * 2000)

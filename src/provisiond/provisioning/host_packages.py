@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -16,7 +16,8 @@ from provisiond.packages.catalog.entries import EXTENSION, PLUGIN, CatalogEntry
 from provisiond.packages.catalog.fetching import PackageArchives
 from provisiond.packages.catalog.identity import PackageFile, ReadExtension, check_file_name, check_is, read_package
 from provisiond.packages.catalog.uploads import keep_upload
-from provisiond.provisioning.dependency_check import server_problem
+from provisiond.packages.index_file import IndexEntry
+from provisiond.provisioning.dependency_check import Finding, server_problem
 from provisiond.provisioning.operations import Operations
 from provisiond.provisioning.package_inventory import PackageInventory, check_normal
 from provisiond.provisioning.package_values import Begun, ExtensionPackages, PackageRules
@@ -133,7 +134,10 @@ class HostPackages:
             return await self._extensions.install_package(present, self._patience(wait))
 
         async def prepare(progress: OperationProgress) -> Any:
-            return await self._threads.run(package.offer)
+            offer: IndexEntry = await self._threads.run(package.offer)
+            needed = offer.metadata.dependencies
+            _name_missing(package.fullname, await self.inventory.findings(PLUGIN, package.id, needed), progress)
+            return offer
 
         return await self._waited(await self._plugins.put(package.id, prepare), wait)
 
@@ -168,10 +172,8 @@ class HostPackages:
 
     async def _prepare(self, entry: CatalogEntry, progress: OperationProgress) -> Any:
         package = await self._fetched(entry, progress)
-        for finding in await self.inventory.dependencies(entry.type, entry.id, entry.version):
-            if finding.installed == "False":
-                log.warn("{package}: {error}", package=entry.fullname, error=finding.error)
-                progress.part(f"missing_{_word(finding.name or finding.id)}").succeed()
+        findings = await self.inventory.dependencies(entry.type, entry.id, entry.version)
+        _name_missing(entry.fullname, findings, progress)
         return await self._threads.run(package.offer)
 
     async def _fetched(self, entry: CatalogEntry, progress: OperationProgress) -> PackageFile:
@@ -196,6 +198,14 @@ class HostPackages:
     async def _waited(self, operation: StoredOperation, seconds: float | None) -> Begun:
         ended = await self._operations.ended(operation, self._patience(seconds))
         return Begun(_path(operation), ended.ended is not None, ended.error)
+
+
+def _name_missing(fullname: str, findings: Iterable[Finding], progress: OperationProgress) -> None:
+    """Name, in the operation, what a package needs and is not there; that stops nothing."""
+    for finding in findings:
+        if finding.installed == "False":
+            log.warn("{package}: {error}", package=fullname, error=finding.error)
+            progress.part(f"missing_{_word(finding.name or finding.id)}").succeed()
 
 
 def _path(operation: StoredOperation) -> str:

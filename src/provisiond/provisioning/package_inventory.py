@@ -91,7 +91,15 @@ class PackageInventory:
         :raises PackageProblem: when there is no such package.
         """
         check_normal(self._rules)
-        needed, minimum = self._needs(kind, package_id, version)
+        return await self.findings(kind, package_id, *self._needs(kind, package_id, version))
+
+    async def findings(
+        self, kind: str, package_id: str, needed: tuple[Dependency, ...], minimum: str = ""
+    ) -> list[Finding]:
+        """Return what there is to say about the dependencies of any package.
+
+        :param minimum: version of the server that it needs, or empty.
+        """
         around = Surroundings(
             python=await self._threads.run(self._distributions) if _has_python(needed) else {},
             packages={each: self.installed_versions(each) for each in (PLUGIN, EXTENSION)},
