@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from bench.server import ANYWHERE, ROOT, Rest, RestError, Server, write_settings
 
 REST, HTTP, TFTP = 8666, 8667, 6969
 VAR = ROOT / "var"
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PROGRAM = Path(sys.executable).with_name("provisionctl")
 
 
@@ -23,8 +26,17 @@ def install_missing(rest: Rest) -> list[str]:
     return missing
 
 
+def interrupt(*_: Any) -> None:
+    """Take the end of the terminal, or of all, for Ctrl-C: else the server would go on without anybody knowing."""
+    for each in ENDS:
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def main() -> int:
     """Start the server, say where everything is, and wait for its end."""
+    for each in ENDS:
+        signal.signal(each, interrupt)
     settings = write_settings(
         VAR, rest=REST, http=HTTP, tftp=TFTP, repository=ROOT / "build" / "repository", interface=ANYWHERE
     )
@@ -34,11 +46,19 @@ def main() -> int:
         rest = server.rest(REST)
         for plugin in install_missing(rest):
             print(f"installed {plugin}")
+        tell(server)
+        return server.wait()
     except (RuntimeError, RestError) as error:
         print(error, file=sys.stderr)
         with contextlib.suppress(AssertionError):
             server.stop()
         return 1
+    except KeyboardInterrupt:
+        return server.stop() if server.is_started else 0
+
+
+def tell(server: Server) -> None:
+    """Say where everything is."""
     print(f"REST   http://127.0.0.1:{REST}/provd   token in {server.state / 'admin-token'}")
     print(f"HTTP   port {HTTP}; give phones http://<this host>:{HTTP}/ (DHCP option 66 or 160)")
     print(f"TFTP   port {TFTP}; phones want 69: forward it here or see docs/settings.md (DHCP option 66 or 150)")
@@ -46,10 +66,6 @@ def main() -> int:
     print(f"log    {VAR / 'provisiond.log'}")
     print(f"try    curl tftp://127.0.0.1:{TFTP}/SEP001B54000005.cnf.xml")
     print("Ctrl-C ends it.", flush=True)
-    try:
-        return server.wait()
-    except KeyboardInterrupt:
-        return server.stop()
 
 
 if __name__ == "__main__":
