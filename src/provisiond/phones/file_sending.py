@@ -21,7 +21,7 @@ from provisiond.phones.remembered import static_etag
 from provisiond.provisioning.ports import Threads
 
 PIECE: Final = 512 * 1024
-KERNEL_PIECE: Final = 2 * 1024 * 1024
+KERNEL_PIECE: Final = 4 * 1024 * 1024
 Told = Callable[[str, float], object]
 _CANNOT: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 

@@ -14,6 +14,7 @@ from provisiond.phones.content import Content
 from provisiond.provisioning.ports import Threads
 
 AHEAD: Final = 8 * 1024 * 1024
+STEP: Final = 1024 * 1024
 
 
 @define(eq=False)
@@ -23,7 +24,7 @@ class _Open:
 
 
 class OpenFiles:
-    """Opens files in threads, and gives out again what is open.
+    """Opens files, reads ahead in threads, and gives out again what is open.
 
     :param threads: for what may wait for the disk.
     """
@@ -46,13 +47,14 @@ class OpenFiles:
         assert content.path is not None
         key = (content.path, content.etag)
         found = self._open.get(key)
+        is_new = found is None
         if found is None:
-            fd: int = await self._threads.run(_opened, content.path, start, length)
-            found = self._open.setdefault(key, _Open(fd))
-            if found.fd != fd:
-                os.close(fd)
+            # It was looked at just now: what opening needs of the disk is in memory.
+            found = self._open[key] = _Open(os.open(content.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
         found.users += 1
         try:
+            if is_new and not _is_at_hand(found.fd, start, length):
+                await self._threads.run(_read_ahead, found.fd, start, length)
             yield found.fd
         finally:
             found.users -= 1
@@ -61,12 +63,16 @@ class OpenFiles:
                 os.close(found.fd)
 
 
-def _opened(path: Path, start: int, length: int) -> int:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+def _is_at_hand(fd: int, start: int, length: int) -> bool:
+    """Tell whether the beginning of what is wanted can be read without waiting, as far as samples tell."""
     try:
-        os.posix_fadvise(fd, start, length, os.POSIX_FADV_SEQUENTIAL)
-        os.posix_fadvise(fd, start, min(length, AHEAD), os.POSIX_FADV_WILLNEED)
+        for at in range(start, start + min(length, AHEAD), STEP):
+            os.preadv(fd, [bytearray(1)], at, os.RWF_NOWAIT)
     except OSError:
-        os.close(fd)
-        raise
-    return fd
+        return False
+    return True
+
+
+def _read_ahead(fd: int, start: int, length: int) -> None:
+    os.posix_fadvise(fd, start, length, os.POSIX_FADV_SEQUENTIAL)
+    os.posix_fadvise(fd, start, min(length, AHEAD), os.POSIX_FADV_WILLNEED)

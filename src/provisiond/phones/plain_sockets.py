@@ -266,6 +266,9 @@ class PlainSocket:
                 self._send_held()
             if self._ending is not None:
                 self._end_if_done()
+            elif self._pulls:
+                # A file follows its head at once: there is room, mostly.
+                self._write_more()
 
     def _send_held(self) -> None:
         held = self._held

@@ -198,6 +198,20 @@ class TestLarge:
             rest += house.read(client)
         assert len(rest) < LARGE + 1_000
 
+    def test_a_file_follows_its_head_in_the_same_turn(self, house: House) -> None:
+        client = house.client()
+        client.sendall(b"GET /file HTTP/1.1\r\n\r\n")
+        # Whatever comes has left before anybody told that there is room.
+        house.port.watch.doRead = lambda: None
+        house.reactor.turn()
+        got = b""
+        while len(got) < 10_000:
+            got += client.recv(65_536)
+        head, _, body = got.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 ")
+        assert house.file.read_bytes().startswith(body)
+        del house.port.watch.doRead
+
     def test_a_file_is_open_once_for_all_and_closed_after_the_last(self, house: House) -> None:
         clients = [house.client(SO_RCVBUF=65536) for _ in range(3)]
         for client in clients:
