@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from tests.support.firmware import FirmwareWorld, file_section, package_section, zip_bytes
 from tests.support.plugin_packages import result
+from twisted.logger import capturedLogs, eventAsText
 
 from provisiond.errors import InProgress, PackageProblem
 from provisiond.model.operation import OperationProgress
@@ -44,6 +45,28 @@ def copying(world: FirmwareWorld, **packages: tuple[str, bytes]) -> None:
 
 
 # 10 cache and manual files
+
+
+def test_another_size_with_the_right_digest_is_installed_with_a_warning(world: FirmwareWorld) -> None:
+    content = b"right"
+    (world.mirror / "fw.bin").write_bytes(content)
+    section = file_section("fw.bin", content).replace("size: 5", "size: 7")
+    world.define(COPY, package_section("fw", "fw.bin", "x fw"), section)
+    with capturedLogs() as events:
+        assert world.install() == "install_pkg|success(download|success(success;5/7))(install|success)"
+    assert [eventAsText(event, includeTimestamp=False) for event in events if event["log_level"].name == "warn"] == [
+        "[provisiond.packages.firmware.service#warn] "
+        "demo, package fw: fw.bin has 5 bytes instead of 7, but the right digest"
+    ]
+
+
+def test_a_digest_of_32_digits_is_told_in_the_log(world: FirmwareWorld) -> None:
+    section = file_section("fw.bin", b"x").replace(hashlib.sha1(b"x").hexdigest(), hashlib.md5(b"x").hexdigest())
+    world.define(COPY, package_section("fw", "fw.bin", "x fw"), section)
+    with capturedLogs() as events:
+        assert result(world.packages.faults("demo")) == ()
+    (event,) = events
+    assert "pkgs.db, section [file_fw.bin]: sha1sum holds 32 digits" in eventAsText(event)
 
 
 def test_a_right_file_in_the_cache_is_used_and_a_wrong_one_replaced(world: FirmwareWorld) -> None:

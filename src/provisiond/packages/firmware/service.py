@@ -107,8 +107,13 @@ class FirmwarePackages:
         return tuple(found)
 
     async def faults(self, plugin_id: str) -> tuple[str, ...]:
-        """Return one sentence, with file and section, for each fault that keeps packages from being installed."""
+        """Return one sentence, with file and section, for each fault that keeps packages from being installed.
+
+        What is accepted but should be repaired is written to the log.
+        """
         definitions = await self._run(read_definitions, self._plugins_dir / plugin_id)
+        for warning in definitions.warnings:
+            log.warn("{plugin}: {text}", plugin=plugin_id, text=str(warning))
         return tuple(str(fault) for fault in definitions.faults)
 
     async def upgrades(self, plugin_id: str) -> dict[str, str]:
@@ -237,12 +242,16 @@ class FirmwarePackages:
         for file in package.files:
             wanted = file.wanted
             wants_credentials = file.downloader == "auth"
-            await self._downloads.fetch(
+            path = await self._downloads.fetch(
                 wanted,
                 cache,
                 lambda wanted=wanted: progress.part(end=wanted.size, current=0),  # type: ignore[misc]
                 credentials=lambda url, asked=wants_credentials: self._credentials(plugin_id, url) if asked else None,  # type: ignore[misc]
             )
+            size = await self._run(lambda path=path: path.stat().st_size)  # type: ignore[misc]
+            if size != wanted.size:
+                text = f"{wanted.name} has {size:,} bytes instead of {wanted.size:,}, but the right digest"
+                log.warn("{plugin}, package {package}: {text}", plugin=plugin_id, package=package.id, text=text)
 
     async def _build_and_place(self, plugin_id: str, package: FirmwarePackage, wanted_id: str) -> None:
         place = self._place(plugin_id)
