@@ -11,6 +11,7 @@ import pytest
 from tests.support.package_world import ICON, NODE, PackageWorld, package_file, packed
 from tests.support.plugin_packages import link, member
 from tests.support.provisioning import Gate, run
+from twisted.logger import capturedLogs, eventAsText
 
 from provisiond import __version__
 from provisiond.packages.network_problems import NetworkProblem
@@ -606,7 +607,10 @@ class TestInstall:
         assert packages.install("1.0") == failed("size of plugin-diskfree-1.0.tgz is wrong")
 
     def test_what_came_first_is_remembered(self, filled: PackageWorld) -> None:
-        filled.install("0.9")
+        with capturedLogs() as events:
+            filled.install("0.9")
+        (warning,) = [event for event in events if event["log_level"].name == "warn"]
+        assert "plugin-diskfree 0.9: the repository gives no checksum" in eventAsText(warning)
         filled.get(f"uninstall/{NODE}/plugin/diskfree")
         (filled.cache_dir / "plugin-diskfree-0.9.tgz").unlink()
         filled.web.pages[f"{REPO1}/download/plugin/diskfree/0.9"] = package_file("diskfree", "0.9", {"evil": b"x"})

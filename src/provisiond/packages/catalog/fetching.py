@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from twisted.logger import Logger
+
 from provisiond.errors import PackageProblem
 from provisiond.model.operation import OperationProgress
 from provisiond.packages.bodies import Writer
@@ -22,6 +24,7 @@ from provisiond.packages.running import ThreadRunner
 from provisiond.packages.wanted import WantedFile
 from provisiond.packages.web import Answer, WebClient
 
+log = Logger()
 MAX_HEAD: Final = 1 << 20
 MAX_DATA: Final = 64 << 20
 SECONDS: Final = 300.0
@@ -167,6 +170,8 @@ class PackageArchives:
         path = await self._fetched(wanted, progress)
         found = await self._run(_checked_digest, path, wanted.name)
         if first:
+            text = "the repository gives no checksum; what came now must come again"
+            log.warn("{package} {version}: {text}", package=entry.fullname, version=entry.version, text=text)
             await self._run(self._checksums.remember, entry, found)
         return path
 
