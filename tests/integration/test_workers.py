@@ -294,6 +294,37 @@ def test_a_waiting_request_survives_the_process_that_should_have_answered_it(hou
             assert client.recvfrom(600)[0][:4] == b"\0\3\0\1"
 
 
+def test_transfers_of_every_process_go_on_to_their_ends_while_the_server_ends(house: Running) -> None:
+    begun = served(house)
+    house.server.stop()
+    house.server.start()
+    assert until(lambda: served(house) == begun + 2)
+    whole = fetch_tftp(house.tftp, SEP, address="127.0.3.1")
+    assert whole is not None
+    clients = []
+    for _ in range(12):
+        client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        client.settimeout(30)
+        client.bind(("127.0.3.1", 0))
+        client.sendto(b"\0\1%s\0octet\0" % SEP.encode(), ("127.0.0.1", house.tftp))
+        clients.append((client, *client.recvfrom(600)))
+    offset = len(house.server.log_text().encode())
+    os.kill(house.server.pid, signal.SIGTERM)
+    assert until(lambda: house.server.log_text(offset).count("stopping in order") == 3)
+    for client, packet, sender in clients:
+        content, block = packet[4:], 1
+        with client:
+            while len(packet) == 516:
+                client.sendto(b"\0\4" + block.to_bytes(2, "big"), sender)
+                packet, block = client.recvfrom(600)[0], block + 1
+                content += packet[4:]
+            client.sendto(b"\0\4" + block.to_bytes(2, "big"), sender)
+        assert content == whole
+    assert house.server.wait() == 0
+    assert "did not stop in order" not in house.server.log_text(offset)
+    house.server.start()
+
+
 def test_the_end_leaves_no_process_however_often_it_is_asked_for(house: Running) -> None:
     assert until(lambda: len(fronts(house)) == 2)
     pids = [house.server.pid, *fronts(house)]

@@ -75,5 +75,7 @@ def accept_plainly(port: Any, reactor: Any, *, shared: bool = False) -> None:
     plain.watch = SocketWatch(reactor)
     if shared:
         plain.accepts = SHARED_ACCEPTS_PER_TURN
+        # That would end listening for the others, too, before they have been told.
+        plain._shouldShutdown = False
     # Those of its connections inherit it: an answer never waits for the acknowledgement of the one before.
     plain.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -82,7 +82,9 @@ class Front:
             self._figures.cancel()
             self._figures = None
         if self._port is not None:
-            await self._port.stopListening()
+            ended = self._port.stopListening()
+            if ended is not None:
+                await ended
         # Both at the same time: the owner does not wait for long.
         phones = None if self._phones is None else Deferred.fromCoroutine(self._phones.stop(seconds))
         if self._tftp is not None:

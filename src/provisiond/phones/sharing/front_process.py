@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
+from twisted.logger import Logger
 
 from provisiond.clock_watch import ClockWatch
 from provisiond.descriptors import room_for
@@ -18,6 +19,7 @@ from provisiond.phones.sharing.fronts import FIRST_TFTP_FD, HTTP_FD, LINK_FD, ST
 from provisiond.phones.sharing.stamps import SharedStamp
 from provisiond.provisioning.threads import ThreadRunner
 
+log = Logger()
 TRANSFER_SECONDS: Final = 5.0
 
 
@@ -53,7 +55,9 @@ class FrontProcess:
         self._reactor.run()
 
     def _stop(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._front.stop(TRANSFER_SECONDS))
+        return Deferred.fromCoroutine(self._front.stop(TRANSFER_SECONDS)).addErrback(
+            lambda failure: log.failure("a process that serves phones did not stop in order", failure=failure)
+        )
 
     def _ended(self) -> None:
         end(self._reactor)
