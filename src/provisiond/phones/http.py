@@ -99,12 +99,12 @@ class PhoneFilesResource(Resource):
             await self._send(request, answer.content)
 
     async def _take_upload(self, request: Any, method: str, name: str) -> None:
-        device = (
-            None if request.too_large else await self._pipeline.may_upload(self._phone_request(request, method), name)
-        )
+        # The body is closed as soon as the phone goes, so it is read before anything is waited for.
+        phone = self._phone_request(request, method)
+        device = None if request.too_large else await self._pipeline.may_upload(phone, name)
         own = None
         if device is None and not request.too_large:
-            own = await self._pipeline.answer_of_plugin(self._phone_request(request, method))
+            own = await self._pipeline.answer_of_plugin(phone)
         if request._disconnected:
             return
         if own is not None:
@@ -113,7 +113,7 @@ class PhoneFilesResource(Resource):
         if device is None:
             _say(request, refusal(413 if request.too_large else 405, "this server does not take this upload", _ALLOW))
             return
-        await self._pipeline.uploaded(device, name, request.content.read())
+        await self._pipeline.uploaded(device, name, phone.body)
         if not request._disconnected:
             _say(request, refusal(201, "taken"))
 
@@ -157,6 +157,8 @@ class PhoneFilesResource(Resource):
         pace = Pace()
         file: BinaryIO = await self._threads.run(_opened_at, content.path, start)
         with file:
+            if request._disconnected:
+                return
             request.registerProducer(pace, True)
             try:
                 await self._pass_on(request, file, content.etag, length, pace)

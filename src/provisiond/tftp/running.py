@@ -242,7 +242,7 @@ class Transfers:
 
     def _ready(self) -> None:
         left = EVENTS_PER_TURN
-        while left > 0:
+        while left > 0 and not self._epoll.closed:
             events = self._epoll.poll(0, left)
             self._take(events)
             # While several were answered more have come in, and a look is cheaper than another turn of the reactor.

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.logger import capturedLogs
+from twisted.python.failure import Failure
 from twisted.web import http
 
 from provisiond.identification.values import PhoneRequest
@@ -60,6 +63,73 @@ class FakePipeline:
 RENDERED = Content(
     size=10, etag='"abc"', modified=1_700_000_000.5, content_type="text/xml", kind="rendered", data=b"0123456789"
 )
+
+
+class Gate:
+    """Lets nothing go on before a test says so: neither threads nor uploads."""
+
+    def __init__(self) -> None:
+        self.gates: list[Deferred[None]] = []
+        self.uploads: list[bytes] = []
+
+    async def run(self, work: Callable[..., Any], *args: Any) -> Any:
+        await self.passed()
+        return work(*args)
+
+    async def passed(self) -> None:
+        self.gates.append(Deferred())
+        await self.gates[-1]
+
+    def open(self) -> None:
+        while self.gates:
+            self.gates.pop(0).callback(None)
+
+
+class GatedPipeline(FakePipeline):
+    """Tells late whether it takes an upload."""
+
+    def __init__(self, gate: Gate, takes: bool, content: Content | None) -> None:
+        super().__init__("a.xml", content)
+        self.gate, self.takes = gate, takes
+
+    async def may_upload(self, request: PhoneRequest, name: str) -> Any:
+        await self.gate.passed()
+        return "a device" if self.takes else None
+
+    async def uploaded(self, device: Any, name: str, content: bytes) -> None:
+        self.gate.uploads.append(content)
+
+
+class TestPhonesThatGo:
+    @pytest.mark.parametrize("takes", [True, False])
+    def test_while_it_is_found_out_whether_their_upload_is_taken(self, takes: bool) -> None:
+        self.gone(Gate(), get("/a.log", "Content-Length: 3", method="PUT") + b"abc", takes)
+
+    def test_while_the_file_for_them_is_opened(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.xml"
+        path.write_bytes(b"x" * 400_000)
+        file = Content(
+            size=400_000, etag=static_etag(path.stat()), modified=1.0, content_type="x/y", kind="static", path=path
+        )
+        self.gone(Gate(), get("/a.xml"), False, file)
+
+    def test_uploads_of_those_who_stay_come_over_whole(self) -> None:
+        gate = Gate()
+        self.gone(gate, get("/a.log", "Content-Length: 3", method="PUT") + b"abc", True, goes=False)
+        assert gate.uploads == [b"abc"]
+
+    def gone(self, gate: Gate, sent: bytes, takes: bool, content: Content | None = None, goes: bool = True) -> None:
+        resource = PhoneFilesResource(GatedPipeline(gate, takes, content), gate, trusted_proxies=0)
+        protocol = PhoneSite(resource, MemoryReactorClock()).buildProtocol(None)
+        protocol.makeConnection(StringTransport())
+        with capturedLogs() as lines:
+            protocol.dataReceived(sent)
+            assert len(gate.gates) == 1
+            if goes:
+                protocol.connectionLost(Failure(ConnectionError()))
+            gate.open()
+        assert [line for line in lines if "log_failure" in line] == []
+        assert resource._bounds.under_way == resource._bounds.sending == 0
 
 
 Ask = Callable[..., tuple[bytes, bytes]]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from bench.fuzz import Fuzz
 from twisted.internet.defer import Deferred
+from twisted.logger import capturedLogs
 
 from provisiond.tftp import packets
 from provisiond.tftp.limits import Bounds
@@ -189,6 +190,18 @@ def refusing(number: int) -> Callable[[bytes], int]:
         raise OSError(number, "refused")
 
     return transmit
+
+
+def test_the_end_comes_with_the_last_of_several_acknowledgements(serve: Callable[..., Any]) -> None:
+    world = serve({"x": b"short"})
+    answers = [(client, world.answer(client)[1]) for client in (world.ask("x"), world.ask("x"))]
+    ended = Deferred.fromCoroutine(world.service.stop(5))
+    for client, sender in answers:
+        client.sendto(packets.ack(1), sender)
+    with capturedLogs() as lines:
+        world.reactor.settle()
+    assert ended.called
+    assert [line for line in lines if "log_failure" in line] == []
 
 
 class TestTheNetworkIsGone:
