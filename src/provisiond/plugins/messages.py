@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, Final
 
-from attrs import asdict, evolve
+from attrs import asdict, evolve, fields
 
 from provisiond.errors import PluginProblem
 from provisiond.identification.rules import Rule, Where
@@ -74,7 +74,7 @@ def parsed_answer(payload: bytes) -> tuple[dict[str, Any], bytes]:
         raise PluginProblem("the plugin's process answered with nonsense")
     problem = header.get("problem")
     if problem is not None:
-        raise PluginProblem(_on_one_line(str(problem)[:500]))
+        raise PluginProblem(_on_one_line(str(problem)[:500]).strip() or "the plugin says no reason")
     return header, body
 
 
@@ -160,6 +160,9 @@ def parsed_action(payload: bytes) -> SyncAction:
     members = header.get("members")
     if kind is None or not isinstance(members, dict):
         raise PluginProblem("the plugin's process answered with an unknown action")
+    for each in fields(kind):
+        if each.type == "str" and each.name in members and not isinstance(members[each.name], str):
+            raise PluginProblem(f"the {each.name} of the plugin's {kind.__name__} is no text")
     extra = members.pop("extra", None) or []
     if not all(value is None or isinstance(value, str | bool) for value in (*members.values(), *extra)):
         raise PluginProblem("the plugin's process answered with an action that is not right")

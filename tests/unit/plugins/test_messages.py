@@ -111,6 +111,28 @@ def test_actions_come_back(action: SyncAction) -> None:
     assert parsed_action(packed_action(action)) == action
 
 
+@pytest.mark.parametrize(
+    ("action", "sentence"),
+    [
+        (SipNotify(5), "the event of the plugin's SipNotify is no text"),  # type: ignore[arg-type]
+        (HttpAction(None), "the path of the plugin's HttpAction is no text"),  # type: ignore[arg-type]
+        (HttpAction("/x", None), "the method of the plugin's HttpAction is no text"),  # type: ignore[arg-type]
+        (NotSupported(["no"]), "the reason of the plugin's NotSupported is no text"),  # type: ignore[arg-type]
+    ],
+)
+def test_an_action_without_its_texts_is_refused_by_their_names(action: SyncAction, sentence: str) -> None:
+    with pytest.raises(PluginProblem) as problem:
+        parsed_action(packed_action(action))
+    assert problem.value.sentence == sentence
+
+
+@pytest.mark.parametrize(("said", "told"), [("", "the plugin says no reason"), ("a\x1b[1m\nb ", "a [1m b")])
+def test_what_a_plugin_says_can_be_shown(said: str, told: str) -> None:
+    with pytest.raises(PluginProblem) as problem:
+        parsed_answer(packed_answer({"problem": said}))
+    assert problem.value.sentence == told
+
+
 def test_rules_come_back() -> None:
     rule = Rule(where=Where.PATH, literal="abc", pattern="abc", vendor="V")
     assert parsed_rules(packed_rules([rule])) == (rule,)
