@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from provisiond.cli import authoring
 from provisiond.cli.plugin_check import check_directory
 
 ASSOCIATE = """
@@ -20,8 +22,12 @@ FILES = """
 
 
 def told(root: Path, *members: str, **more: str) -> list[str]:
-    """Return what ``check`` says of a plugin whose class has these members; ``more`` are files beside ``entry.py``."""
-    plugin = root / "demo-1.0"
+    """Return what ``check`` says of a plugin; see :func:`written`."""
+    return check_directory(written(root / "demo-1.0", *members, **more)).problems
+
+
+def written(plugin: Path, *members: str, **more: str) -> Path:
+    """Write a plugin whose class has these members; ``more`` are files beside ``entry.py``."""
     (plugin / "templates").mkdir(parents=True)
     info = {"api": 1, "version": "1", "description": "x", "capabilities": {"Demo, D10, 1.0": {}}}
     (plugin / "plugin-info").write_text(json.dumps(info))
@@ -30,7 +36,7 @@ def told(root: Path, *members: str, **more: str) -> list[str]:
     (plugin / "entry.py").write_text(f"{head}class Demo(Plugin):\n{''.join(members)}PLUGIN = Demo\n")
     for name, code in more.items():
         (plugin / f"{name}.py").write_text(code)
-    return check_directory(plugin).problems
+    return plugin
 
 
 @pytest.mark.parametrize(
@@ -88,6 +94,17 @@ def test_an_associate_that_fails_is_told_once_for_its_own_and_once_for_other_pho
 )
 def test_the_file_that_does_not_load_is_named_and_none_of_the_servers(tmp_path: Path, code: str, sentence: str) -> None:
     assert told(tmp_path, ASSOCIATE, common=code) == [f"entry.py failed to load: {sentence}"]
+
+
+def test_a_plugin_that_hangs_is_left_and_the_next_one_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for plugin_id, code in (("a-1.0", "while True: pass"), ("b-1.0", "yield File(name='a', content=b'x')")):
+        written(tmp_path / plugin_id, ASSOCIATE, FILES.format(code))
+    monkeypatch.setattr(authoring, "CHECK_SECONDS", 4.0)
+    result = CliRunner().invoke(authoring.main, ["check", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "b-1.0 is good\n" in result.output
+    hanging = "a-1.0: Demo, D10, 1.0: it does not end within 4 seconds of processor time (entry.py, line 8)"
+    assert f"Error: {hanging}\n" in result.output
 
 
 def test_a_plugin_that_cannot_be_made_says_why(tmp_path: Path) -> None:
