@@ -81,6 +81,18 @@ def _lay_over(target: dict[str, Any], source: dict[str, Any], file: Path, origin
             target[key] = value
 
 
+def _beside(file: Path, problems: list[str]) -> list[Path]:
+    directory = file.parent / "conf.d"
+    try:
+        return sorted(each for each in directory.iterdir() if each.name.endswith(".yml"))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        # What stands there may be what keeps strangers out: to go on without it would be wrong.
+        problems.append(f"{directory}: cannot be read: {error.strerror}")
+        return []
+
+
 def merged_documents(file: Path) -> tuple[dict[str, Any], Origins, list[str]]:
     """Return the merged document of ``file`` and ``conf.d/*.yml`` beside it, in name order.
 
@@ -89,7 +101,7 @@ def merged_documents(file: Path) -> tuple[dict[str, Any], Origins, list[str]]:
     problems: list[str] = []
     origins = Origins(file)
     document: dict[str, Any] = {}
-    for each in [file, *sorted((file.parent / "conf.d").glob("*.yml"))]:
+    for each in [file, *_beside(file, problems)]:
         _lay_over(document, _read(each, problems), each, origins, ())
     empty = [key for key, value in document.items() if value is None]
     for key in empty:

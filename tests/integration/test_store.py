@@ -212,7 +212,7 @@ class TestTheRest:
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("sqlite:////nonexistent/x.db", "unable to open"),
+        ("sqlite:////nonexistent/x.db", "unable to open database file; the file and its directory must exist"),
         ("mysql://x/y", "not supported"),
         ("nonsense", "not an address of a database"),
         ("postgresql://nobody@/x?host=/nonexistent", "the database refused"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,19 @@ def test_a_missing_or_binary_file_is_one_clear_problem(config: Path) -> None:
     assert problems(config) == [f"{config}: cannot be read: No such file or directory"]
     config.write_bytes(b"\xff\xfe\x00")
     assert problems(config) == [f"{config}: is not UTF-8 text"]
+
+
+def test_a_directory_of_settings_that_cannot_be_read_is_a_problem(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.write_text("")
+    (config.parent / "conf.d").mkdir()
+
+    def refused(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    assert problems(config) == [f"{config.parent / 'conf.d'}: cannot be read: Permission denied"]
 
 
 def test_a_deeply_nested_file_does_not_crash(config: Path) -> None:

@@ -25,7 +25,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 BUSY_MILLISECONDS: Final = 10_000
-_CURE: Final = "put a good copy of the file in its place, or move it away and restore a backup"
+_REPLACE: Final = "put a good copy of the file in its place, or move it away and restore a backup"
+_OWN: Final = "the file and its directory must exist and belong to the server's user"
+_CURES: Final = {
+    sqlite3.SQLITE_CORRUPT: _REPLACE,
+    sqlite3.SQLITE_NOTADB: _REPLACE,
+    sqlite3.SQLITE_CANTOPEN: _OWN,
+    sqlite3.SQLITE_READONLY: _OWN,
+}
 
 
 class CallsBack(Protocol):
@@ -142,8 +149,8 @@ class Database:
 def _reason(error: DBAPIError) -> str:
     words = str(error.orig).strip()
     reason = words.splitlines()[0][:200] if words else type(error.orig).__name__
-    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
-    return f"{reason}; {_CURE}" if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) else reason
+    cure = _CURES.get(getattr(error.orig, "sqlite_errorcode", 0) & 0xFF)
+    return f"{reason}; {cure}" if cure else reason
 
 
 def _prepare_sqlite(engine: Engine) -> None:
