@@ -170,8 +170,8 @@ class TftpService:
             return
         for sock in listening:
             own = "" if sockets.is_wildcard(sock) else sock.getsockname()[0]
-            reader = Reader(sock.fileno(), partial(self._requests_ready, sock, own))
-            self._readers[sock] = reader
+            ready = partial(self._transfers.together, partial(self._requests_ready, sock, own))
+            reader = self._readers[sock] = Reader(sock.fileno(), ready)
             self._reactor.addReader(reader)
 
     def leave(self, listening: Sequence[socket.socket]) -> None:
@@ -270,7 +270,13 @@ class TftpService:
             self._next_turn = self._reactor.callLater(0, self._take_turns)
 
     def _take_turns(self) -> None:
+        assert self._transfers is not None
         self._next_turn = None
+        self._transfers.together(self._begin_waiting)
+        if self._queue:
+            self._next_turn = self._reactor.callLater(0, self._take_turns)
+
+    def _begin_waiting(self) -> None:
         now = self._reactor.seconds()
         for _ in range(REQUESTS_PER_TURN):
             asked, gone = self._queue.taken(now)
@@ -282,8 +288,6 @@ class TftpService:
                 self._enter(asked.sock, asked.key, asked.packet, asked.local, now)
             except Exception:
                 log.failure("a TFTP request could not be taken")
-        if self._queue:
-            self._next_turn = self._reactor.callLater(0, self._take_turns)
 
     def _enter(self, sock: socket.socket, key: Key, packet: packets.Request, local: str, now: float) -> None:
         self._begun += 1
@@ -321,9 +325,8 @@ class TftpService:
         except Exception as error:
             self._not_begun(sock, key, local, error)
             return
-        work = self._answer(sock, key, packet, local)
         try:
-            result_of(work)
+            result_of(self._answer(sock, key, packet, local))
         except Waiting as waiting:
             self._pending.add(key)
             Deferred.fromCoroutine(waiting.rest).addErrback(
@@ -372,8 +375,7 @@ class TftpService:
     def _refuse_once_prepared(self, sock: socket.socket, key: Key, local: str, code: ErrorCode, message: str) -> None:
         if sock.fileno() < 0:
             return
-        host = str(key.peer[0])
-        if code is ErrorCode.NOT_FOUND and not self._gate.may_be_told_no(host, self._reactor.seconds()):
+        if code is ErrorCode.NOT_FOUND and not self._gate.may_be_told_no(str(key.peer[0]), self._reactor.seconds()):
             self._tell_refused("rate")
             return
         self._refuse(sock, key.peer, local, code, message)

@@ -21,9 +21,9 @@ LOCAL = "127.0.0.1"
 class Service:
     """A service, its reactor, its contents and what it refused."""
 
-    def __init__(self, files: dict[str, bytes | Path], **options: Any) -> None:
+    def __init__(self, files: dict[str, bytes | Path], *, contents: Contents | None = None, **options: Any) -> None:
         self.reactor = HandReactor()
-        self.contents = Contents(files)
+        self.contents = contents or Contents(files)
         self.refused: list[str] = []
         self.service = TftpService(
             self.reactor, [f"{LOCAL}:0"], self.contents, NoThreads(), refused=self.refused.append, **options

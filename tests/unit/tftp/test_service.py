@@ -12,15 +12,18 @@ from typing import Any
 
 import pytest
 from bench.fuzz import Fuzz
+from bench.turns import Contents
 from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs
 
 from provisiond.tftp import packets
 from provisiond.tftp.limits import Bounds
+from provisiond.tftp.lines import OwnLine
 from provisiond.tftp.options import Limits
 from provisiond.tftp.pool import KEPT
 from provisiond.tftp.queue import PATIENCE
 from provisiond.tftp.service import MAX_UPLOADS, REQUESTS_PER_TURN
+from provisiond.tftp.source import TransferResult
 
 PHONE = random.Random(1).randbytes(2_200)
 FIRST = packets.data_head(1)
@@ -257,6 +260,91 @@ def test_an_upload_in_large_blocks_arrives_whole(serve: Callable[..., Any], sing
         client.sendto(packets.data_head(block) + piece, sender)
         assert world.answer(client)[0] == packets.ack(block)
     assert [upload.content for upload in world.contents.uploads] == [content]
+
+
+class Told(Contents):
+    """Contents that let somebody look around whenever they are asked or told something."""
+
+    def __init__(self, files: dict[str, bytes | Path], look: Callable[[str], None]) -> None:
+        super().__init__(files)
+        self._look = look
+
+    def at_once(self, filename: str, peer: str) -> bytes | Path | None:
+        self._look("asked")
+        return super().at_once(filename, peer)
+
+    def ended(self, result: TransferResult) -> None:
+        self._look("ended")
+        super().ended(result)
+
+
+class TestTogether:
+    """What came in together is read before the first is answered, so that the answers leave one after the other."""
+
+    def test_answers_leave_when_all_that_came_in_has_been_read(self, serve: Callable[..., Any]) -> None:
+        seen: list[tuple[str, int]] = []
+
+        def look(what: str) -> None:
+            seen.append((what, sum(heard(client) is not None for client in clients)))
+
+        world = serve({"x": PHONE[:600]}, contents=Told({"x": PHONE[:600], "y": b""}, look), bounds=bounds())
+        clients = [world.client() for _ in range(4)]
+        for client in clients:
+            world.ask("x", client)
+        last = world.ask("y")
+        world.reactor.turn()
+        assert seen == [("asked", 0)] * 5
+        first = [client.recvfrom(600) for client in clients]
+        assert [datagram[:4] for datagram, _ in first] == [FIRST] * 4
+        seen.clear()
+        for client, (_, sender) in zip(clients, first, strict=True):
+            client.sendto(packets.ack(1), sender)
+        last.sendto(packets.ack(1), last.recvfrom(600)[1])
+        world.reactor.turn()
+        assert seen == [("ended", 0)]
+        assert [heard(client)[:4] for client in clients] == [packets.data_head(2)] * 4
+
+    def test_those_whose_turn_has_come_are_answered_together_too(self, serve: Callable[..., Any]) -> None:
+        answered: list[int] = []
+        world = serve(
+            {}, contents=Told({"x": PHONE}, lambda _: answered.append(heard(clients[-2]) is not None)), bounds=bounds()
+        )
+        clients = [world.ask("x") for _ in range(REQUESTS_PER_TURN + 2)]
+        world.reactor.turn()
+        answered.clear()
+        world.reactor.advance(0)
+        assert answered == [False, False]
+        assert [heard(client)[:4] for client in clients[-2:]] == [FIRST] * 2
+
+    def test_a_transfer_that_another_one_ends_before_it_is_answered_sends_nothing(
+        self, serve: Callable[..., Any]
+    ) -> None:
+        world = serve({"x": PHONE, "y": PHONE[::-1]}, single_port=True)
+        client = world.ask("x")
+        world.ask("y", client)
+        world.reactor.turn()
+        assert heard(client) == FIRST + PHONE[::-1][:512]
+        assert heard(client) is None
+        assert world.contents.ends == {"aborted": 1}
+
+    def test_what_cannot_be_sent_ends_its_transfer_and_no_other(
+        self, serve: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world = serve({"x": PHONE, "y": PHONE[::-1]})
+        put = OwnLine.put
+
+        def fails(line: OwnLine, outgoing: Any) -> None:
+            if bytes(outgoing) == FIRST + PHONE[:512]:
+                raise OSError("no route to this phone")
+            put(line, outgoing)
+
+        monkeypatch.setattr(OwnLine, "put", fails)
+        unlucky, lucky = world.ask("x"), world.ask("y")
+        world.reactor.turn()
+        assert heard(unlucky)[:4] == b"\0\5\0\0"
+        assert heard(lucky)[:4] == FIRST
+        assert (world.service.transfers, world.service.admitted) == (1, 1)
+        assert world.contents.ends == {"aborted": 1}
 
 
 def test_nothing_of_a_transfer_stays(serve: Callable[..., Any], single_port: bool) -> None:
