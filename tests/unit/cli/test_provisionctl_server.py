@@ -15,6 +15,11 @@ from provisiond.errors import PackageProblem
 from provisiond.model.trouble import Trouble
 
 
+def test_a_misspelt_noun_is_refused_with_what_may_be_meant(admin: Administrator) -> None:
+    assert "No such command 'plugins'. Is plugin meant?" in admin.refused(2, "plugins", "list")
+    assert admin.refused(2, "xyzzy").endswith("No such command 'xyzzy'.\n")
+
+
 class TestPlugins:
     def test_installed_ones_are_listed_with_what_is_offered(self, admin: Administrator, world: World) -> None:
         world.archives.offers["other-2.0"] = FakeOffer()

@@ -70,6 +70,20 @@ class Program(click.Group):
         command: click.Command = getattr(import_module(f"{PLACE}.{module}"), ATTRIBUTES.get(cmd_name, cmd_name))
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a noun; a wrong one is refused with those that may be meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            close = get_close_matches(args[0], NOUNS)
+            if not close:
+                raise
+            raise click.UsageError(f"{error.message} Is {' or '.join(close)} meant?", ctx) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:
