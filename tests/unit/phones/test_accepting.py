@@ -324,6 +324,16 @@ class TestTaking:
         assert taken_in_a_turn(house, 1) == SHARED_ACCEPTS_PER_TURN
         house.close()
 
+    def test_a_shared_port_that_closes_leaves_the_others_listening(self, tmp_path: Path) -> None:
+        house = House(tmp_path, shared=True)
+        with house.port.socket.dup() as other:
+            house.port.stopListening()
+            house.settle()
+            with socket.create_connection(other.getsockname(), timeout=30):
+                other.settimeout(30)
+                other.accept()[0].close()
+        house.close()
+
     def test_without_descriptors_connections_are_shed_and_the_port_stays(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
