@@ -90,9 +90,6 @@ class PhoneChannel(HTTPChannel):
     """A connection whose requests must come within a time in all, however often a byte of them comes.
 
     Whoever does not read its answer is cut off too; twisted.web itself waits for ever.
-
-    :ivar waits_since: since when the client has owed the rest of a request, or a request at all, in seconds of the
-        clock; never while it waits itself.
     """
 
     def __init__(self) -> None:
@@ -101,7 +98,15 @@ class PhoneChannel(HTTPChannel):
         self._stalled: Any = None
         self._reader: Reader | None = None
         self._asked = 0
-        self.waits_since = NEVER
+        self._owed_since = NEVER
+
+    @property
+    def waits_since(self) -> float:
+        """Since when the client owes the rest of a request, or a request at all, in seconds of the clock.
+
+        Never while it waits itself, or still reads.
+        """
+        return self._owed_since if self._reader is None else NEVER
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
         """Take bytes; the first ones of a request start its deadline."""
@@ -118,7 +123,7 @@ class PhoneChannel(HTTPChannel):
     def allContentReceived(self) -> None:  # noqa: N802
         """Go on with the answer, which may take its time."""
         self._disarm()
-        self.waits_since = NEVER
+        self._owed_since = NEVER
         super().allContentReceived()  # type: ignore[no-untyped-call]
 
     def checkPersistence(self, request: Any, version: bytes) -> bool:  # noqa: N802
@@ -161,7 +166,7 @@ class PhoneChannel(HTTPChannel):
 
     def _wait_for_client(self) -> None:
         # As with ``callLater``: the clock is the site's.
-        self.waits_since = cast(Any, self).seconds()
+        self._owed_since = cast(Any, self).seconds()
 
     def _arm(self, seconds: float) -> None:
         self._disarm()

@@ -469,6 +469,19 @@ class TestOverload:
         assert phone.service.connections == 2
         assert not reasons
 
+    def test_who_still_reads_what_twisted_web_has_answered_makes_no_room(self) -> None:
+        phone = Phone(max_connections=1)
+        phone.send(b"OPTIONS /a HTTP/1.1\r\n\r\n")
+        reading, producer = phone.transport, phone.transport.producer
+        producer.pauseProducing()
+        phone.clock.advance(SILENT_SECONDS * 2)
+        phone.connect()
+        assert statuses(phone.transport.value()) == [b"503"]
+        phone.lose()
+        producer.resumeProducing()
+        phone.connect()
+        assert reading.disconnected
+
     def test_what_is_under_way_makes_no_room(self) -> None:
         phone = Phone(max_connections=3)
         phone.send(b"GET /slow HTTP/1.1\r\n\r\n")
