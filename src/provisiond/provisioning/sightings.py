@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from provisiond.errors import ProvisiondError
 from provisiond.model.device import Device
 from provisiond.provisioning.directory import Directory
 from provisiond.provisioning.ports import Clock, StoredDevices
@@ -103,8 +104,8 @@ class Sightings:
         delay = INTERVAL
         try:
             await self._store.write_sightings(batch)
-        except Exception:
-            log.failure("changes of {count} devices could not be written, they are tried again", count=len(batch))
+        except Exception as error:
+            _tell(error, len(batch))
             delay = RETRY_INTERVAL
             for device_id, changes in batch.items():
                 self._pending[device_id] = {**changes, **self._pending.get(device_id, {})}
@@ -122,3 +123,11 @@ class Sightings:
 
         running.addCallback(pass_on)
         await waiter
+
+
+def _tell(error: Exception, count: int) -> None:
+    told = "changes of {count} devices could not be written, they are tried again"
+    if isinstance(error, ProvisiondError):
+        log.error(f"{told}: {{reason}}", count=count, reason=error.sentence)
+    else:
+        log.failure(told, count=count)

@@ -38,6 +38,10 @@ def test_a_backup_is_written_for_its_owner_alone(admin: Administrator, tmp_path:
     assert [path.name for path in tmp_path.iterdir() if "mine" in path.name] == ["mine.tgz"]
 
 
+def test_a_backup_is_not_written_into_a_file_called_dash(admin: Administrator) -> None:
+    assert "a backup goes into a file; name one" in admin.refused(2, "backup", "-")
+
+
 def test_a_check_changes_nothing(admin: Administrator, world: World, file: Path) -> None:
     assert admin.told("restore", "--dry-run", str(file)) == "b.tgz: check: done\n"
     file.write_bytes(backup_bytes(None, {**DESCRIPTION, "schema": "0999"}))

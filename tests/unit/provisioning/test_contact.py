@@ -4,8 +4,9 @@ import re
 
 import pytest
 from tests.support.provisioning import PLUGIN, World, aastra, begin, browser, run, sip
+from twisted.logger import capturedLogs, eventAsText
 
-from provisiond.errors import InvalidInput
+from provisiond.errors import InvalidInput, StoreProblem
 from provisiond.identification.values import PhoneRequest, Protocol
 from provisiond.provisioning.events import DeviceSeen
 
@@ -150,6 +151,24 @@ def test_behind_nat_devices_keep_a_shared_address(make_world):
     first = seen(world, aastra("00085D000001", "192.0.2.1")).device
     seen(world, aastra("00085D000002", "192.0.2.1"))
     assert world.house.directory.get(first.id).ip == "192.0.2.1"
+
+
+def test_sightings_that_the_store_refuses_are_a_sentence_in_the_log_and_tried_again(world):
+    device = seen(world, aastra(ip="192.0.2.1")).device
+    world.settle()
+    run(world.house.sightings.flush())
+    seen(world, aastra(ip="192.0.2.2"))
+    world.devices.fails = StoreProblem("the database refused: database or disk is full")
+    with capturedLogs() as events:
+        run(world.house.sightings.flush())
+    [told] = [each for each in events if "tried again" in str(each["log_format"])]
+    assert eventAsText(told, includeTimestamp=False, includeSystem=False) == (
+        "changes of 1 devices could not be written, they are tried again: "
+        "the database refused: database or disk is full"
+    )
+    world.devices.fails = None
+    run(world.house.sightings.flush())
+    assert world.devices.document(device.id)["ip"] == "192.0.2.2"
 
 
 def test_sightings_are_written_once_a_second_for_all_devices(world):

@@ -37,6 +37,8 @@ def backup(session: Session, file: Path, firmware: bool, phone_files: bool) -> N
     \b
     provisionctl backup provisiond-$(date +%F).tar.gz
     """
+    if file == Path("-"):
+        raise click.BadParameter("a backup goes into a file; name one")
     partial = file.with_name(f".{file.name}.part")
     try:
         with _new_file(partial) as target, shown_bytes(session, file.name) as show:
