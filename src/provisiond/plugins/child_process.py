@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from os import environ
+from signal import SIGKILL, SIGTERM
 from typing import Any, Final, Protocol
 
 from twisted.internet.protocol import ProcessProtocol
@@ -79,6 +80,11 @@ class PluginProcess(ProcessProtocol):
     def let_print(self) -> None:
         """Let what plugins print from now on be logged again: a call has ended."""
         self._output = 0
+
+    def was_killed_by_others(self, reason: Failure) -> bool:
+        """Tell whether somebody else ended the process, an administrator or the kernel, and nothing that it ran."""
+        value: Any = reason.value
+        return self._reason is None and value.signal in (SIGKILL, SIGTERM)
 
     def end_of(self, reason: Failure) -> str:
         """Return why the process has ended, one sentence."""

@@ -23,21 +23,31 @@ log = Logger()
 
 @define(eq=False)
 class _Job:
-    """One call."""
+    """One call.
+
+    :ivar losses: how many processes were killed by others while they had it.
+    """
 
     place: PluginPlace
     payload: bytes
     seconds: float
     result: Deferred[bytes]
+    losses: int = 0
 
 
 class _Worker(PluginProcess):
     """One worker process; does one job at a time."""
 
-    def __init__(self, ended: Callable[[_Worker], None], free: Callable[[_Worker], None]) -> None:
+    def __init__(
+        self,
+        ended: Callable[[_Worker], None],
+        free: Callable[[_Worker], None],
+        lost: Callable[[_Job], bool],
+    ) -> None:
         super().__init__()
         self._ended = ended
         self._free = free
+        self._lost = lost
         self._timer: Any = None
         self.job: _Job | None = None
 
@@ -66,6 +76,8 @@ class _Worker(PluginProcess):
             return
         if self._timer.active():
             self._timer.cancel()
+        if self.was_killed_by_others(reason) and self._lost(job):
+            return
         job.result.errback(PluginProblem(self.end_of(reason)))
 
 
@@ -147,6 +159,8 @@ class WorkerPool:
 
     def _start_beside(self, worker: _Worker, wanted: _Job) -> None:
         loading = _job("load", wanted.place, (), wanted.seconds)
+        # It is this process that is tried, no other.
+        loading.losses = self._limit
         loading.result.addCallbacks(lambda _: self._started(False), lambda _: self._started(True))
         self._is_starting = True
         worker.take(loading, self._reactor)
@@ -155,7 +169,7 @@ class WorkerPool:
         self._is_starting, self._start_failed = False, failed
 
     def _spawned(self) -> _Worker:
-        worker = _Worker(self._worker_ended, self._worker_free)
+        worker = _Worker(self._worker_ended, self._worker_free, self._lost)
         self._reactor.spawnProcess(
             worker,
             sys.executable,
@@ -165,6 +179,14 @@ class WorkerPool:
         )
         self._all.add(worker)
         return worker
+
+    def _lost(self, job: _Job) -> bool:
+        """Give a call to another process, as often as there may be others that were killed together with its own."""
+        job.losses += 1
+        if self._stopped is not None or job.losses > self._limit:
+            return False
+        self._queue.appendleft(job)
+        return True
 
     def _worker_free(self, worker: _Worker) -> None:
         self._idle.append(worker)

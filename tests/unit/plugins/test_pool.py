@@ -42,8 +42,8 @@ class Child:
     def answer(self, text: str = "") -> None:
         self.protocol.childDataReceived(ANSWERS, framed(text.encode()))
 
-    def end(self) -> None:
-        self.protocol.processEnded(Failure(ProcessTerminated(exitCode=7)))
+    def end(self, signal: int | None = None) -> None:
+        self.protocol.processEnded(Failure(ProcessTerminated(exitCode=None if signal else 7, signal=signal)))
 
 
 class Machine(Clock):
@@ -183,3 +183,46 @@ def test_a_pool_that_stops_while_a_process_starts_ends(house: House) -> None:
     ended = Deferred.fromCoroutine(house.pool.stop())
     assert ended.called
     assert house.answers == {"a": PluginProblem.__name__, "b": Unavailable.__name__}
+
+
+def test_a_call_survives_that_all_processes_are_killed_before_anybody_knows(house: House) -> None:
+    with_both_free(house)
+    house.call("c")
+    house.machine.children[1].end(signal=9)
+    assert house.calls() == [["device a", "device c"], ["load", "device b", "device c"]]
+    house.machine.children[0].end(signal=9)
+    assert house.calls()[2:] == [["device c"]]
+    house.machine.children[2].answer("C")
+    assert house.answers["c"] == "C"
+
+
+def test_a_call_that_nobody_survives_fails(house: House) -> None:
+    house.call("a")
+    for number in range(3):
+        assert house.calls()[number:] == [["device a"]]
+        house.machine.children[number].end(signal=9)
+    assert house.answers == {"a": "PluginProblem"}
+    house.call("b")
+    house.machine.children[-1].end()
+    assert house.answers["b"] == "PluginProblem"
+
+
+def test_a_call_survives_that_a_process_that_starts_is_killed_with_its_own(house: House) -> None:
+    house.call("a")
+    house.call("b")
+    for child in tuple(house.machine.children):
+        child.end(signal=9)
+    house.machine.advance(0)
+    house.machine.children[2].answer("A")
+    house.machine.advance(0)
+    house.machine.children[2].answer("B")
+    assert house.answers == {"a": "A", "b": "B"}
+
+
+def with_both_free(house: House) -> None:
+    house.call("a")
+    house.call("b")
+    house.machine.children[1].answer()
+    house.machine.advance(0)
+    for child in house.machine.children:
+        child.answer()
