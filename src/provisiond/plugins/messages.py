@@ -105,8 +105,10 @@ def parsed_files(payload: bytes) -> tuple[RenderedFile, ...]:
         if len(rows) > MAX_FILES:
             raise ValueError("too many files")
         for name, sensitive, trigger, size in rows:
-            if not isinstance(size, int) or not 0 <= size <= MAX_FILE or normalized_name(name) != name or not name:
-                raise ValueError("a wrong size or name")
+            if not isinstance(size, int) or not 0 <= size <= MAX_FILE:
+                raise ValueError("a wrong size")
+            if not isinstance(name, str) or not name or normalized_name(name) != name:
+                raise ValueError("a wrong name")
             content = body[start : start + size]
             start += size
             files.append(

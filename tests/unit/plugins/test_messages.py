@@ -92,8 +92,8 @@ def test_files_come_back() -> None:
     assert parsed_files(packed_files([FILE])) == (FILE,)
 
 
-@pytest.mark.parametrize("name", ["../x", "/x", "", "a\\b", "a//b", "x\n"])
-def test_a_name_that_is_not_plain_is_refused(name: str) -> None:
+@pytest.mark.parametrize("name", ["../x", "/x", "", "a\\b", "a//b", "x\n", [], {}, None, 1])
+def test_a_name_that_is_not_plain_is_refused(name: object) -> None:
     with pytest.raises(PluginProblem):
         parsed_files(packed_answer({"files": [[name, False, False, 0]]}))
 
