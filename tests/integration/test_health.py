@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.support.certificates import certificate
 from tests.support.scripted_ami import scripted_ami
 from tests.support.servers import Running, build_repository, prepared
+from tests.support.waiting import until
 
 CONTROL = [sys.executable, "-m", "provisiond.cli.provisionctl"]
 FILES = ("certKey", "privateKey")
@@ -174,15 +175,6 @@ def test_few_descriptors_are_left(house: Running) -> None:
 def lines(house: Running) -> list[dict[str, Any]]:
     """Return the lines of the log that are JSON."""
     return [json.loads(line) for line in house.server.log_text().splitlines() if line.startswith("{")]
-
-
-def until(condition: Callable[[], bool], seconds: float = 90) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
 
 
 def test_each_request_of_a_phone_is_a_line_with_every_member_on_every_way(house: Running) -> None:

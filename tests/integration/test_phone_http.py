@@ -6,8 +6,7 @@ import os
 import random
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 from bench.phones import fetch_http, fetch_tftp
 from tests.support.servers import Running, build_repository, running
+from tests.support.waiting import until
 
 SEP = "SEP001B54000005.cnf.xml"
 BIG = random.Random(1).randbytes(6_000_001)
@@ -51,15 +51,6 @@ def read_all(client: socket.socket) -> bytes:
 
 def descriptors(house: Running) -> int:
     return len(os.listdir(f"/proc/{house.server.pid}/fd"))
-
-
-def until(condition: Callable[[], bool], seconds: float = 60) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 class TestLargeFiles:

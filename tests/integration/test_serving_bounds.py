@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -22,6 +21,7 @@ import yaml
 from bench.phones import fetch_http, fetch_tftp
 from bench.server import ROOT
 from tests.support.servers import Running, build_repository, prepared
+from tests.support.waiting import until
 
 SEP = "SEP001B54000005.cnf.xml"
 PHONE = "127.0.4.1"
@@ -132,15 +132,6 @@ def metric(house: Running, line: str) -> float:
     with urllib.request.urlopen(request, timeout=30) as answer:
         found = [each for each in answer.read().decode().splitlines() if each.startswith(f"{line} ")]
     return float(found[0].split()[-1]) if found else 0.0
-
-
-def until(condition: Callable[[], object], seconds: float = 60) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def replace(path: Path) -> None:

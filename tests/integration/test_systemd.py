@@ -7,8 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from bench.phones import fetch_http, fetch_tftp
 from bench.server import Rest, free_port, write_settings
 from tests.support.activation import Activated
 from tests.support.servers import build_repository
+from tests.support.waiting import until
 
 SEP = "SEP001B54000005.cnf.xml"
 WORKERS = 2
@@ -63,15 +63,6 @@ def test_a_reload_is_told_with_its_moment_and_its_end(house: Activated) -> None:
     house.signal(signal.SIGHUP)
     house.hears("RELOADING=1")
     assert "stay as they were" not in house.hears("READY=1")
-
-
-def until(condition: Callable[[], bool], seconds: float = 90) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 class Phone(threading.Thread):

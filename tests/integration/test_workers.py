@@ -9,8 +9,7 @@ import signal
 import socket
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import yaml
 from bench.phones import fetch_http, fetch_tftp
 from bench.programs import cpu_seconds
 from tests.support.servers import Running, build_repository, prepared
+from tests.support.waiting import until
 
 SEP = "SEP001B54000005.cnf.xml"
 
@@ -27,15 +27,6 @@ def fronts(house: Running) -> list[int]:
     """Return the processes that serve phones beside the owner."""
     children = Path(f"/proc/{house.server.pid}/task/{house.server.pid}/children").read_text().split()
     return [int(each) for each in children if b"--front" in Path(f"/proc/{each}/cmdline").read_bytes()]
-
-
-def until(condition: Callable[[], object], seconds: float = 90) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def served(house: Running) -> int:
