@@ -1,10 +1,30 @@
-"""Writing long bodies at the reader's pace."""
+"""Writing long bodies at the reader's pace, and reading none that come in crumbs."""
 
 from __future__ import annotations
+
+from typing import Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
+
+MOST_PIECES: Final = 1_000
+LEAST_PIECE: Final = 64
+
+
+class TooManyPieces(Exception):
+    """A body comes in pieces so small that taking them stops everything else."""
+
+
+def check_pieces(count: int, size: int) -> None:
+    """Let a body come in large pieces, and in a bounded number of small ones.
+
+    :param count: how many pieces have come.
+    :param size: how many bytes they have together.
+    :raises TooManyPieces: when they are too many.
+    """
+    if count > MOST_PIECES + size // LEAST_PIECE:
+        raise TooManyPieces
 
 
 @implementer(IPushProducer)

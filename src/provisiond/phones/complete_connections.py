@@ -10,6 +10,7 @@ from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
+from provisiond.pacing import check_pieces
 from provisiond.phones.stalling import Reader
 
 IDLE_SECONDS: Final = 60
@@ -18,14 +19,8 @@ BODY_SECONDS: Final = 120
 STALL_SECONDS: Final = 60
 MAX_BODY: Final = 4 * 1024 * 1024
 MAX_BODIES: Final = 256 * 1024 * 1024
-MOST_PIECES: Final = 1_000
-LEAST_PIECE: Final = 64
 REQUESTS_PER_CONNECTION: Final = 100
 NEVER: Final = float("inf")
-
-
-class TooManyPieces(Exception):
-    """A body comes in pieces so small that taking them stops everything else."""
 
 
 class PhoneRequestOverHttp(Request):
@@ -49,8 +44,7 @@ class PhoneRequestOverHttp(Request):
         site: PhoneSite = cast(Any, self).channel.site
         self._received += len(data)
         self._pieces += 1
-        if self._pieces > MOST_PIECES + self._received // LEAST_PIECE:
-            raise TooManyPieces
+        check_pieces(self._pieces, self._received)
         self.too_large = self._received > MAX_BODY
         self.has_no_room = self.has_no_room or site.kept_bodies + len(data) > MAX_BODIES
         if not (self.too_large or self.has_no_room):

@@ -9,6 +9,7 @@ from twisted.internet.protocol import Protocol as Connection
 from twisted.internet.protocol import connectionDone
 from twisted.web.http import HTTPChannel
 
+from provisiond.pacing import TooManyPieces
 from provisiond.rest.sending import CORS
 
 IDLE_SECONDS: Final = 60.0
@@ -18,12 +19,6 @@ LINGER_SECONDS: Final = 5.0
 LINGER_BYTES: Final = 64 << 20
 MAX_HEAD: Final = 16 * 1024
 MAX_HEADERS: Final = 100
-MOST_PIECES: Final = 1_000
-LEAST_PIECE: Final = 64
-
-
-class TooManyPieces(Exception):
-    """A body comes in pieces so small that taking them stops everything else."""
 
 
 class Owner(Protocol):

@@ -11,7 +11,8 @@ from twisted.python.failure import Failure
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
-from provisiond.rest.connections import LEAST_PIECE, MOST_PIECES, ApiChannel, Full, TooManyPieces
+from provisiond.pacing import check_pieces
+from provisiond.rest.connections import ApiChannel, Full
 from provisiond.rest.problems import answer_for
 from provisiond.rest.sending import send
 
@@ -33,8 +34,7 @@ class BoundedRequest(Request):
         """
         self._received += len(data)
         self._pieces += 1
-        if self._pieces > MOST_PIECES + self._received // LEAST_PIECE:
-            raise TooManyPieces
+        check_pieces(self._pieces, self._received)
         if self._received > cast(ApiChannel, self.channel).max_body:
             self.body_too_large = True
         if not self.body_too_large:
