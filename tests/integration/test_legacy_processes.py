@@ -42,6 +42,10 @@ class Bad(StandardPlugin):
             time.sleep(600)
         if kind == "dies":
             os._exit(3)
+        if kind == "leaves":
+            import subprocess
+            subprocess.Popen(["sleep", "100"])
+            os._exit(3)
         if kind == "raises":
             raise Exception("not\\x1b[31m here")
         if kind == "names":
@@ -194,6 +198,7 @@ class Processes(TestCase):
                 assert [file.name for file in files] == ["Acme/001122334455.cfg"]
             assert "took longer than 3 seconds" in await hanging
             assert "status 3" in await self.problem(self.device("bad", X_kind="dies"))
+            assert "status 3" in await self.problem(self.device("bad", X_kind="leaves"))
             assert await self.device("bad") == ()
             assert [file.trigger for file in await self.device("acme")] == [True]
 

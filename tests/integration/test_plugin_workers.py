@@ -172,6 +172,12 @@ class Workers(TestCase):
     def test_a_device_that_kills_the_process(self) -> Deferred[None]:
         return self._device_problem("os.kill(os.getpid(), 9); return ()", "signal 9")
 
+    def test_a_device_whose_process_ends_but_not_what_it_started(self) -> Deferred[None]:
+        return self._device_problem("import subprocess; subprocess.Popen(['sleep', '100']); os._exit(7)", "status 7")
+
+    def test_a_device_whose_process_ends_but_not_its_copy(self) -> Deferred[None]:
+        return self._device_problem("os.fork() and os._exit(7); time.sleep(100); os._exit(0)", "status 7")
+
     def test_a_result_that_is_far_too_large(self) -> Deferred[None]:
         return self._device_problem("return [File(name='x', content=b'x' * 2**26)]", "8 MiB")
 

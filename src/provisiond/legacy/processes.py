@@ -130,7 +130,7 @@ class _Process(PluginProcess):
         for call in calls:
             if call.timer.active():
                 call.timer.cancel()
-        if self.guilty is None and len(calls) == 1:
+        if self.guilty is None and len(calls) == 1 and not self.was_killed_by_others(reason):
             self.guilty = calls[0]
         self._owner.ended(self, calls, self.end_of(reason))
 

@@ -7,6 +7,7 @@ from os import environ
 from signal import SIGKILL, SIGTERM
 from typing import Any, Final, Protocol
 
+from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -16,9 +17,12 @@ from provisiond.plugins.worker import ANSWERS
 
 log = Logger()
 MAX_OUTPUT: Final = 4_096
+# A pipe holds 64 KiB, of which the reactor takes 8 at a time.
+LAST_READS: Final = 10
 KEPT_VARIABLES: Final = ("PATH", "LANG", "LC_ALL", "TZ", "TZDIR", "PYTHONPATH", "HOME")
-# Its calls come by descriptor 0, what plugins print by 1 and 2.
-DESCRIPTORS: Final[Mapping[int, str]] = {0: "w", 1: "r", 2: "r", ANSWERS: "r"}
+# What plugins print comes by 1 and 2.
+CALLS: Final = 0
+DESCRIPTORS: Final[Mapping[int, str]] = {CALLS: "w", 1: "r", 2: "r", ANSWERS: "r"}
 
 
 class Reactor(Protocol):
@@ -34,12 +38,34 @@ def kept_environment() -> dict[str, str]:
 
 
 class PluginProcess(ProcessProtocol):
-    """The server's end of one child process; whoever inherits says what an answer means."""
+    """The server's end of one child process; whoever inherits says what an answer means.
+
+    ``hears`` tells whether calls still reach it.
+    """
 
     def __init__(self) -> None:
         self._frames = Frames()
         self._output = 0
         self._reason: str | None = None
+        self.hears = True
+
+    def childConnectionLost(self, childFD: int) -> None:  # noqa: N802, N803
+        """Note that calls do not come through any more: the process is ending, and it may take a while to be told."""
+        if childFD == CALLS:
+            self.hears = False
+
+    def processExited(self, reason: Failure) -> None:  # noqa: N802
+        """Take what it said last and let go of its pipes: what it has started may hold them for ever."""
+        self.hears = False
+        pipes: dict[int, Any] = self.transport.pipes  # type: ignore[union-attr]
+        for descriptor, pipe in tuple(pipes.items()):
+            if descriptor == CALLS:
+                pipe.connectionLost(Failure(ConnectionDone()))
+                continue
+            for _ in range(LAST_READS):
+                if pipe.doRead() is not None:
+                    break
+            pipe.loseConnection()
 
     def answered(self, payload: bytes) -> None:
         """Take one answer.
@@ -49,9 +75,9 @@ class PluginProcess(ProcessProtocol):
         raise NotImplementedError
 
     def send(self, payload: bytes) -> None:
-        """Send a message, unless the process has not begun."""
-        if self.transport is not None:
-            self.transport.writeToChild(0, framed(payload))
+        """Send a message, unless the process has not begun or is ending."""
+        if self.transport is not None and self.hears:
+            self.transport.writeToChild(CALLS, framed(payload))
 
     def kill(self, reason: str) -> None:
         """End the process for this reason, or the one that was given first."""

@@ -133,21 +133,23 @@ class WorkerPool:
 
     def _next(self) -> None:
         while self._queue and self._idle:
-            self._idle.pop().take(self._queue.popleft(), self._reactor)
+            worker = self._idle.pop()
+            if worker.hears:
+                worker.take(self._queue.popleft(), self._reactor)
         if not self._queue or self._is_starting or len(self._all) >= self._limit:
             return
         is_beside = bool(self._all) and not self._start_failed
         try:
-            worker = self._spawned()
+            spawned = self._spawned()
         except OSError as error:
             self._cannot_start(error)
             return
         if is_beside:
-            self._start_beside(worker, self._queue[0])
+            self._start_beside(spawned, self._queue[0])
         else:
             # Whatever is wrong with the process is told to who calls.
             self._start_failed = False
-            worker.take(self._queue.popleft(), self._reactor)
+            spawned.take(self._queue.popleft(), self._reactor)
             self._next()
 
     def _cannot_start(self, error: OSError) -> None:

@@ -1,4 +1,4 @@
-"""Processes of existing plugins that cannot be started: who calls is told so, and nobody waits for ever."""
+"""Processes of existing plugins that end or cannot be started: who calls is told so, and nobody waits for ever."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 
 from provisiond.legacy.processes import LegacyProcesses
 from provisiond.legacy.wire import Environment
+from provisiond.plugins.child_process import CALLS
 from provisiond.plugins.hosting import PluginPlace
 
 
@@ -25,7 +26,7 @@ class Machine(Clock):
     def __init__(self) -> None:
         super().__init__()
         self.children: list[Any] = []
-        self.is_full = False
+        self.is_full = self.is_deaf = False
 
     def spawnProcess(self, protocol: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N802
         if self.is_full:
@@ -35,6 +36,8 @@ class Machine(Clock):
 
     def writeToChild(self, fd: int, data: bytes) -> None:  # noqa: N802
         assert data
+        if self.is_deaf:
+            raise KeyError(fd)
 
 
 class House:
@@ -75,3 +78,31 @@ def test_calls_of_a_process_that_died_and_cannot_be_replaced_fail(house: House) 
     child.processEnded(Failure(ProcessTerminated(exitCode=7)))
     assert house.ends == dict.fromkeys("abc", "Unavailable")
     assert not house.machine.getDelayedCalls()
+
+
+def test_a_call_survives_that_its_process_is_killed_by_others_but_not_twice(house: House) -> None:
+    house.call("a")
+    house.machine.children[0].processEnded(Failure(ProcessTerminated(signal=9)))
+    assert len(house.machine.children) == 2
+    assert house.ends == {}
+    house.machine.children[1].processEnded(Failure(ProcessTerminated(signal=9)))
+    assert house.ends == {"a": "PluginProblem"}
+
+
+def test_a_call_whose_process_died_over_it_fails(house: House) -> None:
+    house.call("a")
+    house.machine.children[0].processEnded(Failure(ProcessTerminated(signal=11)))
+    assert house.ends == {"a": "PluginProblem"}
+    assert len(house.machine.children) == 1
+
+
+def test_a_call_that_comes_when_the_end_of_a_process_has_begun_is_done_by_the_next(house: House) -> None:
+    house.call("a")
+    (child,) = house.machine.children
+    child.childConnectionLost(CALLS)
+    house.machine.is_deaf = True
+    house.call("b")
+    house.machine.is_deaf = False
+    child.processEnded(Failure(ProcessTerminated(signal=9)))
+    assert len(house.machine.children) == 2
+    assert house.ends == {}

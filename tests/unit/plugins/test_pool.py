@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from provisiond.errors import PluginProblem, Unavailable
-from provisiond.plugins.child_process import ANSWERS
+from provisiond.plugins.child_process import ANSWERS, CALLS
 from provisiond.plugins.hosting import PluginPlace
 from provisiond.plugins.messages import HEAD, framed
 from provisiond.plugins.pool import WorkerPool
@@ -30,9 +30,12 @@ class Child:
     def __init__(self, protocol: Any) -> None:
         self.protocol = protocol
         self.calls: list[str] = []
+        self.pipes = {CALLS}
         protocol.makeConnection(self)
 
     def writeToChild(self, fd: int, data: bytes) -> None:  # noqa: N802
+        if fd not in self.pipes:
+            raise KeyError(fd)
         kind, _, arguments = pickle.loads(data[HEAD.size :])
         self.calls.append(f"{kind} {' '.join(arguments)}".strip())
 
@@ -41,6 +44,11 @@ class Child:
 
     def answer(self, text: str = "") -> None:
         self.protocol.childDataReceived(ANSWERS, framed(text.encode()))
+
+    def close_calls(self) -> None:
+        """Do what comes first when a process ends; the reactor may tell of the end itself later."""
+        self.pipes.remove(CALLS)
+        self.protocol.childConnectionLost(CALLS)
 
     def end(self, signal: int | None = None) -> None:
         self.protocol.processEnded(Failure(ProcessTerminated(exitCode=None if signal else 7, signal=signal)))
@@ -217,6 +225,37 @@ def test_a_call_survives_that_a_process_that_starts_is_killed_with_its_own(house
     house.machine.advance(0)
     house.machine.children[2].answer("B")
     assert house.answers == {"a": "A", "b": "B"}
+
+
+def test_no_call_is_given_to_a_process_whose_end_has_begun(house: House) -> None:
+    with_both_free(house)
+    for child in tuple(house.machine.children):
+        child.close_calls()
+    house.call("c")
+    assert house.calls() == [["device a"], ["load", "device b"]]
+    for child in tuple(house.machine.children):
+        child.end(signal=9)
+    assert house.calls()[2:] == [["device c"]]
+    house.machine.children[2].answer("C")
+    assert house.answers["c"] == "C"
+
+
+def test_a_process_that_is_free_but_hears_nothing_any_more_is_passed_over(house: House) -> None:
+    with_both_free(house)
+    house.machine.children[1].close_calls()
+    house.call("c")
+    assert house.calls() == [["device a", "device c"], ["load", "device b"]]
+
+
+def test_a_call_that_runs_while_its_process_stops_hearing_is_answered(house: House) -> None:
+    house.call("a")
+    house.machine.children[0].close_calls()
+    house.machine.children[0].answer("A")
+    house.call("b")
+    assert house.calls() == [["device a"], ["load"]]
+    house.machine.children[1].answer()
+    assert house.calls() == [["device a"], ["load", "device b"]]
+    assert house.answers == {"a": "A"}
 
 
 def with_both_free(house: House) -> None:
