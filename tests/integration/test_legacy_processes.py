@@ -21,7 +21,7 @@ from provisiond.identification.values import DeviceInfo, PhoneRequest, Protocol
 from provisiond.legacy.processes import LegacyProcesses
 from provisiond.legacy.recognition import LegacyRecognition
 from provisiond.legacy.registry import FullPluginRegistry
-from provisiond.legacy.wire import Environment
+from provisiond.legacy.wire import Environment, tftp_packet
 from provisiond.legacy.wire import PhoneRequest as PluginRequest
 from provisiond.model.device import Device
 from provisiond.plugins.pool import WorkerPool
@@ -286,9 +286,10 @@ class Processes(TestCase):
 
     def test_41_tftp_services_of_plugins(self) -> Deferred[None]:
         async def work() -> None:
-            header, body = await self.registry.ask("tftp", "tree", b"late", "192.0.2.7", None)
+            late, twice = (tftp_packet(name, b"octet", {}) for name in (b"late", b"twice"))
+            header, body = await self.registry.ask("tftp", "tree", late, "192.0.2.7", None)
             assert (header["served"], body) == (True, b"late")
-            header, _ = await self.registry.ask("tftp", "tree", b"twice", "192.0.2.7", None)
+            header, _ = await self.registry.ask("tftp", "tree", twice, "192.0.2.7", None)
             assert header["served"] is False
             assert self.registry.served_by("bad", "tftp").kind == "none"
             assert self.registry.served_by("acme", "tftp").kind == "files"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from ast import literal_eval
 from collections.abc import Iterator
 
 import pytest
@@ -52,6 +53,8 @@ class Tftp:
             response.reject(b"\\0\\2", "not for you")
         elif name == b"later":
             reactor.callLater(0, response.accept, io.BytesIO(b"late"))
+        elif name == b"told":
+            response.accept(io.BytesIO(repr(request["packet"]).encode()))
         elif name != b"never":
             response.accept(io.BytesIO(b"own"))
 
@@ -139,6 +142,23 @@ def test_41_a_silent_tftp_service_stays_silent(server: Running) -> None:
         silent.setblocking(False)
         with pytest.raises(BlockingIOError):
             silent.recvfrom(2048)
+
+
+def test_41_a_tftp_service_sees_the_whole_request(server: Running) -> None:
+    with socket_of_phone() as phone:
+        request = b"\0\1told\0OCTET\0BlkSize\x001024\0tsize\x000\0"
+        phone.sendto(request, ("127.0.0.1", server.tftp))
+        agreed, peer = phone.recvfrom(2048)
+        assert agreed.startswith(b"\0\6blksize\x001024\0tsize\0")
+        phone.sendto(b"\0\4\0\0", peer)
+        data, _ = phone.recvfrom(2048)
+        phone.sendto(b"\0\4\0\1", peer)
+    assert literal_eval(data[4:].decode()) == {
+        "opcode": b"\0\1",
+        "filename": b"told",
+        "mode": b"octet",
+        "options": {b"blksize": b"1024", b"tsize": b"0"},
+    }
 
 
 def test_42_its_own_parameters_are_read_when_they_are_asked_for(server: Running) -> None:

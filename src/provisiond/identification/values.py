@@ -37,6 +37,8 @@ class PhoneRequest:
     :param raw_query: the query of HTTP as sent, without its question mark.
     :param body: what came with an HTTP request, as far as anybody wants it.
     :param peer: address of the peer (after trusted proxies), or None in tests.
+    :param mode: mode of a TFTP request, lower-case.
+    :param options: options of a TFTP request, lower-case names to values as sent.
     """
 
     protocol: Protocol
@@ -49,6 +51,8 @@ class PhoneRequest:
     peer: str | None = None
     raw_query: str = ""
     body: bytes = b""
+    mode: str = "octet"
+    options: Mapping[str, str] = field(factory=dict)
 
     @property
     def user_agent(self) -> str:

@@ -229,14 +229,14 @@ class Calls:
     async def _tftp(
         self,
         hosted: HostedLegacyPlugin,
-        filename: bytes,
+        packet: Mapping[str, Any],
         peer: str,
         prov_dev: Mapping[str, Any] | None,
         files: Mapping[str, bytes] | None = None,
     ) -> bytes:
         await self._shown(hosted, prov_dev, files)
         service = hosted.plugin.tftp_service
-        content, code, text = await driving.tftp_answer(service, filename, peer, prov_dev, self._reactor)
+        content, code, text = await driving.tftp_answer(service, packet, peer, prov_dev, self._reactor)
         return packed_answer({"served": content is not None, "code": code, "text": text}, content or b"")
 
     async def _sensitive(self, hosted: HostedLegacyPlugin, base: str) -> bytes:

@@ -166,14 +166,13 @@ class TftpAnswer:
 
 
 async def tftp_answer(
-    service: Any, filename: bytes, peer: str, prov_dev: Mapping[str, Any] | None, reactor: Any
+    service: Any, packet: Mapping[str, Any], peer: str, prov_dev: Mapping[str, Any] | None, reactor: Any
 ) -> tuple[bytes | None, int, str]:
     """Return content, or None with code and text of the refusal; code -1 stands for silence. Never raises."""
     answer = TftpAnswer()
-    packet = {"opcode": b"\x00\x01", "filename": filename, "mode": b"octet", "options": {}}
     device = None if prov_dev is None else dict(prov_dev)
     try:
-        service.handle_read_request({"address": (peer, 0), "packet": packet, "prov_dev": device}, answer)
+        service.handle_read_request({"address": (peer, 0), "packet": dict(packet), "prov_dev": device}, answer)
         return await answer.done.addTimeout(ANSWER_SECONDS, reactor)
     except TimeoutError:
         return None, -1, "the plugin did not answer"

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from provisiond.identification.values import PhoneRequest
 from provisiond.identification.values import Protocol as PhoneProtocol
 from provisiond.legacy.memory import ExtractorMemory
-from provisiond.legacy.wire import SeenRequest
+from provisiond.legacy.wire import SeenRequest, as_bytes
 from provisiond.plugins.hosting import PluginPlace
 from provisiond.plugins.values import LoadedPlugin
 
@@ -119,6 +119,8 @@ def seen_request(request: PhoneRequest) -> SeenRequest | None:
         peer=request.peer or "",
         mac=request.chaddr or "",
         options=dict(request.dhcp),
+        mode=request.mode.encode("latin-1"),
+        asked=as_bytes(request.options),
     )
 
 

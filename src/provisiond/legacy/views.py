@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 from twisted.web.http import parse_qs
 
 from provisiond.legacy.web_requests import Arguments
-from provisiond.legacy.wire import SeenRequest, value_of
+from provisiond.legacy.wire import SeenRequest, tftp_packet, value_of
 
 
 def plain(data: bytes) -> bytes:
@@ -130,9 +130,10 @@ class _Noting(dict[str, Any]):
 
 def tftp_view(seen: SeenRequest, reads: list[str]) -> dict[str, Any]:
     """Return a TFTP request; what an extractor looks at is added to ``reads``."""
-    packet = {"opcode": b"\x00\x01", "filename": plain(seen.path), "mode": b"octet", "options": {}}
-    members = {"address": (seen.peer, seen.port), "packet": packet}
-    return _Noting(members, {"address": ("peer", "port"), "packet": ("path",)}, reads)
+    packet = tftp_packet(plain(seen.path), seen.mode, seen.asked)
+    noted = _Noting(packet, {"filename": ("path",), "mode": ("mode",), "options": ("asked",)}, reads)
+    members = {"address": (seen.peer, seen.port), "packet": noted}
+    return _Noting(members, {"address": ("peer", "port")}, reads)
 
 
 def dhcp_view(seen: SeenRequest, reads: list[str]) -> dict[str, Any]:

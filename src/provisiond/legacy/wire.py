@@ -60,6 +60,8 @@ class SeenRequest:
     :param query: as sent.
     :param headers: lower-case name to the last value.
     :param options: DHCP options, one character a byte.
+    :param mode: of TFTP, lower-case.
+    :param asked: options of TFTP, lower-case names to values as sent.
     """
 
     protocol: str
@@ -72,6 +74,8 @@ class SeenRequest:
     port: int = 0
     mac: str = ""
     options: Mapping[int, str] = field(factory=dict)
+    mode: bytes = b"octet"
+    asked: Mapping[bytes, bytes] = field(factory=dict)
 
 
 def value_of(seen: SeenRequest, name: str) -> Any:
@@ -95,3 +99,16 @@ class PhoneRequest:
     headers: tuple[tuple[bytes, bytes], ...] = ()
     body: bytes = b""
     peer: str = ""
+
+
+def tftp_packet(filename: bytes, mode: bytes, options: Mapping[bytes, bytes]) -> dict[str, Any]:
+    """Return a read request as plugins know it.
+
+    :param options: names are lower-case.
+    """
+    return {"opcode": b"\x00\x01", "filename": filename, "mode": mode, "options": dict(options)}
+
+
+def as_bytes(options: Mapping[str, str]) -> dict[bytes, bytes]:
+    """Return the options of a request, one byte for each character."""
+    return {name.encode("latin-1"): value.encode("latin-1") for name, value in options.items()}

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from provisiond.identification.values import PhoneRequest
 from provisiond.identification.values import Protocol as PhoneProtocol
 from provisiond.legacy.wire import PhoneRequest as PluginRequest
+from provisiond.legacy.wire import as_bytes, tftp_packet
 from provisiond.model.device import Device
 from provisiond.phones.content import SILENCE, Content, OwnAnswer
 from provisiond.plugins.values import RenderedFile
@@ -34,7 +35,8 @@ async def asked_content(
     files = {name: file.content for name, file in rendered.items()}
     if request.protocol is PhoneProtocol.TFTP:
         name = request.path.encode("latin-1", "replace")
-        header, body = await plugins.ask("tftp", device.plugin or "", name, request.peer or "", document, files)
+        packet = tftp_packet(name, request.mode.encode("latin-1"), as_bytes(request.options))
+        header, body = await plugins.ask("tftp", device.plugin or "", packet, request.peer or "", document, files)
         code = int(header.get("code", 0))
         status = 0 if header.get("served") is True else SILENCE if code < 0 else -1 - code
         return _content(body, OwnAnswer(status=status, text=str(header.get("text", ""))[:200]), len(body))

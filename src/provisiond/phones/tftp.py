@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from provisiond.identification.values import PhoneRequest, Protocol
@@ -32,7 +33,7 @@ class TftpFiles:
         :raises Silence: when the plugin of the phone does not answer.
         """
         key = (request.filename, request.peer)
-        phone = _phone_request("RRQ", request.filename, request.peer)
+        phone = _phone_request("RRQ", request.filename, request.peer, request.mode, request.options)
         answer = await self._pipeline.answer(phone, request.filename, key)
         if answer.outcome == "error":
             raise Refusal(ErrorCode.UNDEFINED, "the server cannot serve this now")
@@ -72,6 +73,11 @@ def _bytes_or_path(content: Content) -> bytes | Path:
     return content.path
 
 
-def _phone_request(method: str, path: str, peer: str) -> PhoneRequest:
+def _phone_request(
+    method: str, path: str, peer: str, mode: str = "octet", options: Mapping[str, str] | None = None
+) -> PhoneRequest:
     # A socket for both families, as systemd may hand one over, tells addresses of IPv4 as ones of IPv6.
-    return PhoneRequest(protocol=Protocol.TFTP, method=method, path=path, peer=client_address(peer, None, 0))
+    address = client_address(peer, None, 0)
+    return PhoneRequest(
+        protocol=Protocol.TFTP, method=method, path=path, peer=address, mode=mode, options=options or {}
+    )

@@ -68,7 +68,10 @@ class Preparation:
         :raises Silence: for no packet at all.
         :raises OSError: when a file cannot be read.
         """
-        request = ReadRequest(filename=packet.filename, mode=packet.mode, peer=str(key.peer[0]), local=local)
+        peer = str(key.peer[0])
+        request = ReadRequest(
+            filename=packet.filename, mode=packet.mode, peer=peer, local=local, options=packet.options
+        )
         if packet.write:
             if not await self._source.accepts(request):
                 raise Refusal(ErrorCode.ACCESS_VIOLATION, "uploads are not accepted")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
 from provisiond.errors import ProvisiondError
 from provisiond.tftp.packets import ErrorCode
@@ -38,12 +39,14 @@ class ReadRequest:
     :param filename: as sent (one character a byte where it was not UTF-8).
     :param peer: address of the client.
     :param local: address that was asked.
+    :param mode: lower-case; so are the names of ``options``, whose values are as sent.
     """
 
     filename: str
     mode: str
     peer: str
     local: str
+    options: Mapping[str, str] = field(factory=dict)
 
 
 @frozen(kw_only=True)

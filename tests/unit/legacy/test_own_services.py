@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 
 from provisiond.legacy import driving
 from provisiond.legacy.hosted import HostedLegacyPlugin, LegacyFile
-from provisiond.legacy.wire import PhoneRequest
+from provisiond.legacy.wire import PhoneRequest, tftp_packet
 
 # A softphone that asks with a form for the file of its user, below a root that is nobody's leaf.
 DESK = """
@@ -75,7 +75,9 @@ def posted(plugin: HostedLegacyPlugin, uuid: str) -> tuple[int, bytes]:
 
 def by_tftp(plugin: HostedLegacyPlugin, name: str) -> bytes | None:
     content: bytes | None = run(
-        driving.tftp_answer(plugin.plugin.tftp_service, name.encode(), "192.0.2.9", None, Clock())
+        driving.tftp_answer(
+            plugin.plugin.tftp_service, tftp_packet(name.encode(), b"octet", {}), "192.0.2.9", None, Clock()
+        )
     )[0]
     return content
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.provisioning import run
@@ -74,6 +75,22 @@ def test_26_everything_can_be_decoded_as_ascii() -> None:
 def test_26_names_over_tftp() -> None:
     seen = SeenRequest(protocol="tftp", path=b"/spa\xff.cfg", peer="192.0.2.7", port=1)
     assert said(lambda request: {"sn": request["packet"]["filename"].decode("ascii")}, seen).info == {"sn": "/spa?.cfg"}
+
+
+def test_26_what_it_looked_at_of_a_request_over_tftp_decides_when_it_is_asked_again() -> None:
+    seen = SeenRequest(protocol="tftp", path=b"/a", peer="192.0.2.7", mode=b"netascii", asked={b"tsize": b"0"})
+    named = said(lambda request: {"sn": request["packet"]["filename"].decode()}, seen)
+    assert (named.info, named.reads) == ({"sn": "/a"}, ("path",))
+
+    def work(request: Any) -> Any:
+        return {"model": request["packet"]["mode"].decode(), "sn": request["packet"]["options"][b"tsize"].decode()}
+
+    looked = said(work, seen)
+    assert (looked.info, looked.reads) == ({"model": "netascii", "sn": "0"}, ("mode", "asked"))
+    memory = ExtractorMemory()
+    memory.remember(seen, ["mode", "asked"], looked.info)
+    assert memory.recall(evolve(seen, path=b"/b")) == looked.info
+    assert memory.recall(evolve(seen, asked={b"tsize": b"1"})) is None
 
 
 @pytest.mark.parametrize(

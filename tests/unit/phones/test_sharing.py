@@ -250,7 +250,9 @@ def test_a_front_that_talks_nonsense_is_cut_off_at_most(data: bytes) -> None:
     st.binary(max_size=20),
 )
 def test_every_request_comes_over(path: str, query: dict[str, str], body: bytes) -> None:
-    request = PhoneRequest(protocol=Protocol.TFTP, method="RRQ", path=path, query=query, peer=None, body=body)
+    request = PhoneRequest(
+        protocol=Protocol.TFTP, method="RRQ", path=path, query=query, peer=None, body=body, mode="mail", options=query
+    )
     assert unpacked_request(packed_request(request)) == request
 
 

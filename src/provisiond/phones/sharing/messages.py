@@ -45,6 +45,8 @@ def packed_request(request: PhoneRequest) -> dict[str, Any]:
         "peer": request.peer,
         "raw_query": request.raw_query,
         "body": request.body.decode("latin-1"),
+        "mode": request.mode,
+        "options": dict(request.options),
     }
 
 
@@ -59,6 +61,8 @@ def unpacked_request(members: Mapping[str, Any]) -> PhoneRequest:
         peer=members["peer"],
         raw_query=members["raw_query"],
         body=members["body"].encode("latin-1"),
+        mode=members["mode"],
+        options=members["options"],
     )
 
 
