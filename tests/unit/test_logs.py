@@ -31,6 +31,8 @@ from provisiond.logs import JournalObserver, JsonObserver, Levels, TextObserver,
         'authorization: Digest username="x", response="hunter2"',
         "provisioning_key: hunter2",
         "token=hunter2&x=1",
+        "ftp_pwd=hunter2",
+        '{"adminPin": "hunter2"}',
     ],
 )
 def test_secrets_are_struck_out(text: str) -> None:

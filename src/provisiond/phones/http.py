@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
+from provisiond.errors import Unavailable
 from provisiond.identification.values import PhoneRequest, Protocol
 from provisiond.pacing import Pace
 from provisiond.phones.access import client_address
@@ -70,9 +71,13 @@ class PhoneFilesResource(Resource):
         self._bounds.under_way -= 1
 
     def _failed(self, request: Any, failure: Any) -> None:
-        log.failure("a phone's HTTP request met an error", failure=failure)
+        passes = failure.check(Unavailable) is not None
+        if passes:
+            log.warn("a phone's HTTP request cannot be answered now: {why}", why=failure.value.sentence)
+        else:
+            log.failure("a phone's HTTP request met an error", failure=failure)
         if not request.startedWriting and not request.finished:
-            _say(request, refusal(500))
+            _say(request, BUSY if passes else refusal(500))
         elif not request.finished:
             request.loseConnection()
 

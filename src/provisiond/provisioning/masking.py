@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 MASK = "***"
-_SECRET_NAME = re.compile(r"(password|passwd|secret|token|key|pin)$", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"(password|passwd|pwd|secret|token|key|pin)$", re.IGNORECASE)
 
 
 def secrets_of(raw_config: Mapping[str, Any]) -> tuple[str, ...]:

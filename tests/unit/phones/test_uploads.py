@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from attrs import frozen
 from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.logger import capturedLogs
 
-from provisiond.errors import PluginProblem, StoreProblem
+from provisiond.errors import PluginProblem, StoreProblem, Unavailable
 from provisiond.identification.values import PhoneRequest, Protocol
 from provisiond.metrics import Metrics
 from provisiond.model.device import Device
@@ -142,6 +143,24 @@ class TestOverHttp:
     def test_a_wanted_file_is_kept(self, tmp_path: Path, method: str) -> None:
         assert put(tmp_path, "/logs//app.log", b"line", method).startswith(b"HTTP/1.1 201 ")
         assert (tmp_path / "uploads/d/logs_app.log").read_bytes() == b"line"
+
+    def test_what_nobody_can_decide_now_is_to_be_tried_again(self) -> None:
+        class Away:
+            async def may_upload(self, request: PhoneRequest, name: str) -> None:
+                raise Unavailable("the owner of this process does not answer")
+
+        protocol: Any = PhoneSite(
+            PhoneFilesResource(Away(), Threads(), trusted_proxies=0),  # type: ignore[arg-type]
+            MemoryReactorClock(),
+        ).buildProtocol(None)
+        transport = StringTransport()
+        protocol.makeConnection(transport)
+        with capturedLogs() as lines:
+            protocol.dataReceived(b"PUT /app.log HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx")
+        head = transport.value().partition(b"\r\n\r\n")[0]
+        assert head.startswith(b"HTTP/1.1 503 ")
+        assert b"\r\nRetry-After: 5" in head
+        assert [line for line in lines if "log_failure" in line] == []
 
     @pytest.mark.parametrize(
         ("path", "body", "status"),
