@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from attrs import define, field
-from twisted.internet.defer import Deferred, DeferredLock, gatherResults
+from twisted.internet.defer import Deferred, DeferredLock, FirstError, gatherResults
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -92,6 +92,8 @@ class _Process(PluginProcess):
 
     def answered(self, payload: bytes) -> None:
         """Take an answer or a question."""
+        if len(payload) < NUMBER.size:
+            raise ValueError("a frame without its number")
         kind, number = NUMBER.unpack_from(payload)
         if kind == READY:
             self._ready()
@@ -105,7 +107,7 @@ class _Process(PluginProcess):
         if call is None:
             self.kill("it answered without being asked")
             return
-        call.timer.cancel()
+        self.end_timer(call.timer)
         self.let_print()
         call.result.callback(payload)
 
@@ -128,8 +130,7 @@ class _Process(PluginProcess):
         calls = list(self.calls.values())
         self.calls.clear()
         for call in calls:
-            if call.timer.active():
-                call.timer.cancel()
+            self.end_timer(call.timer)
         if self.guilty is None and len(calls) == 1 and not self.was_killed_by_others(reason):
             self.guilty = calls[0]
         self._owner.ended(self, calls, self.end_of(reason))
@@ -195,16 +196,18 @@ class LegacyProcesses:
         """Return what each plugin answers, by id; never raises for what one of them does.
 
         :param kind: ``extract`` or ``associate``.
+        :raises Unavailable: when no process can be started, or the server is stopping.
         """
         trusted = [place for place in places if place not in self._distrusted]
         work = [
             Deferred.fromCoroutine(self._ask_slot(slot, kind, group, argument, seconds))
             for slot, group in self._grouped(trusted)
         ]
-        merged: dict[str, dict[str, Any]] = {}
-        for answers in await gatherResults(work, consumeErrors=True):
-            merged.update(answers)
-        return merged
+        try:
+            answers: list[dict[str, dict[str, Any]]] = await gatherResults(work, consumeErrors=True)
+        except FirstError as first:
+            first.subFailure.raiseException()
+        return {plugin_id: answer for each in answers for plugin_id, answer in each.items()}
 
     async def forget(self, plugin_id: str) -> None:
         """Let the process that has a plugin close it."""

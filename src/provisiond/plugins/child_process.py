@@ -80,8 +80,9 @@ class PluginProcess(ProcessProtocol):
             self.transport.writeToChild(CALLS, framed(payload))
 
     def kill(self, reason: str) -> None:
-        """End the process for this reason, or the one that was given first."""
+        """End the process for this reason, or the one that was given first; no more calls reach it."""
         self._reason = self._reason or reason
+        self.hears = False
         if self.transport is not None and self.transport.pid is not None:
             self.transport.signalProcess("KILL")
 
@@ -102,6 +103,12 @@ class PluginProcess(ProcessProtocol):
                 self.answered(payload)
         except ValueError:
             self.kill("it answered with more than the server takes")
+
+    @staticmethod
+    def end_timer(timer: Any) -> None:
+        """Let the time of a call count no more; it may be over, when its answer comes with the process's end."""
+        if timer.active():
+            timer.cancel()
 
     def let_print(self) -> None:
         """Let what plugins print from now on be logged again: a call has ended."""

@@ -63,7 +63,7 @@ class _Worker(PluginProcess):
         if job is None:
             self.kill("it answered without being asked")
             return
-        self._timer.cancel()
+        self.end_timer(self._timer)
         self.let_print()
         self._free(self)
         job.result.callback(payload)
@@ -74,8 +74,7 @@ class _Worker(PluginProcess):
         job, self.job = self.job, None
         if job is None:
             return
-        if self._timer.active():
-            self._timer.cancel()
+        self.end_timer(self._timer)
         if self.was_killed_by_others(reason) and self._lost(job):
             return
         job.result.errback(PluginProblem(self.end_of(reason)))

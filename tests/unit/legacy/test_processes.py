@@ -12,10 +12,17 @@ from twisted.internet.error import ProcessTerminated
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
+from provisiond.errors import Unavailable
 from provisiond.legacy.processes import LegacyProcesses
-from provisiond.legacy.wire import Environment
+from provisiond.legacy.wire import ANSWER, NUMBER, READY, Environment
 from provisiond.plugins.child_process import CALLS
 from provisiond.plugins.hosting import PluginPlace
+from provisiond.plugins.messages import framed
+from provisiond.plugins.worker import ANSWERS
+
+
+def place(name: str) -> PluginPlace:
+    return PluginPlace(id=name, directory=Path("/plugins"), revision="1", year=2026)
 
 
 class Machine(Clock):
@@ -27,12 +34,16 @@ class Machine(Clock):
         super().__init__()
         self.children: list[Any] = []
         self.is_full = self.is_deaf = False
+        self.signals: list[str] = []
 
     def spawnProcess(self, protocol: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N802
         if self.is_full:
             raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
         self.children.append(protocol)
         protocol.makeConnection(self)
+
+    def signalProcess(self, name: str) -> None:  # noqa: N802
+        self.signals.append(name)
 
     def writeToChild(self, fd: int, data: bytes) -> None:  # noqa: N802
         assert data
@@ -50,9 +61,9 @@ class House:
         self.ends: dict[str, str] = {}
 
     def call(self, name: str) -> None:
-        place = PluginPlace(id=name, directory=Path("/plugins"), revision="1", year=2026)
-        done = Deferred.fromCoroutine(self.processes.call("device", place, seconds=5.0))
-        done.addErrback(lambda failure: self.ends.__setitem__(name, failure.type.__name__))
+        done = Deferred.fromCoroutine(self.processes.call("device", place(name), seconds=5.0))
+        done.addCallbacks(bytes.decode, lambda failure: failure.type.__name__)
+        done.addCallback(lambda text: self.ends.__setitem__(name, text))
 
 
 @pytest.fixture
@@ -106,3 +117,34 @@ def test_a_call_that_comes_when_the_end_of_a_process_has_begun_is_done_by_the_ne
     child.processEnded(Failure(ProcessTerminated(signal=9)))
     assert len(house.machine.children) == 2
     assert house.ends == {}
+
+
+def said(child: Any, kind: bytes, number: int, payload: bytes = b"") -> None:
+    child.childDataReceived(ANSWERS, framed(NUMBER.pack(kind, number) + payload))
+
+
+def test_an_answer_that_comes_when_its_time_is_over_is_taken_all_the_same(house: House) -> None:
+    house.call("a")
+    (child,) = house.machine.children
+    said(child, READY, 0)
+    house.machine.advance(5.0)
+    assert house.machine.signals == ["KILL"]
+    said(child, ANSWER, 1, b"A")
+    assert house.ends == {"a": "A"}
+    child.processEnded(Failure(ProcessTerminated(signal=9)))
+    assert house.ends == {"a": "A"}
+
+
+def test_a_process_that_says_nonsense_is_ended_at_once(house: House) -> None:
+    house.call("a")
+    (child,) = house.machine.children
+    child.childDataReceived(ANSWERS, framed(b"?"))
+    assert house.machine.signals == ["KILL"]
+
+
+def test_who_asks_many_plugins_is_told_that_no_process_can_be_started(house: House) -> None:
+    house.machine.is_full = True
+    asking = Deferred.fromCoroutine(house.processes.ask_all("extract", [place("a"), place("b")], None))
+    reasons: list[type[Exception]] = []
+    asking.addErrback(lambda failure: reasons.append(failure.type))
+    assert reasons == [Unavailable]

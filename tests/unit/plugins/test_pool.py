@@ -31,6 +31,7 @@ class Child:
         self.protocol = protocol
         self.calls: list[str] = []
         self.pipes = {CALLS}
+        self.is_slow_to_end = False
         protocol.makeConnection(self)
 
     def writeToChild(self, fd: int, data: bytes) -> None:  # noqa: N802
@@ -40,7 +41,8 @@ class Child:
         self.calls.append(f"{kind} {' '.join(arguments)}".strip())
 
     def signalProcess(self, name: str) -> None:  # noqa: N802
-        self.end()
+        if not self.is_slow_to_end:
+            self.end()
 
     def answer(self, text: str = "") -> None:
         self.protocol.childDataReceived(ANSWERS, framed(text.encode()))
@@ -256,6 +258,32 @@ def test_a_call_that_runs_while_its_process_stops_hearing_is_answered(house: Hou
     house.machine.children[1].answer()
     assert house.calls() == [["device a"], ["load", "device b"]]
     assert house.answers == {"a": "A"}
+
+
+def test_an_answer_that_comes_when_its_time_is_over_is_taken_all_the_same(house: House) -> None:
+    house.call("a")
+    child = house.machine.children[0]
+    child.is_slow_to_end = True
+    house.machine.advance(5.0)
+    child.answer("A")
+    house.call("b")
+    assert house.answers == {"a": "A"}
+    child.end(signal=9)
+    house.machine.children[1].answer()
+    assert house.calls() == [["device a"], ["load", "device b"]]
+
+
+def test_no_call_is_given_to_a_process_that_is_being_ended(house: House) -> None:
+    house.call("a")
+    child = house.machine.children[0]
+    child.is_slow_to_end = True
+    child.answer("A")
+    child.answer("unasked")
+    house.call("b")
+    child.end(signal=9)
+    house.machine.advance(0)
+    assert house.answers == {"a": "A"}
+    assert child.calls == ["device a"]
 
 
 def with_both_free(house: House) -> None:
