@@ -103,8 +103,8 @@ class Commands:
         process = self._started(command, home, write)
         assert process.stdout is not None
         note = self._work / _NOTE
-        note.write_text(f"{process.pid} {_began(process.pid)}")
         try:
+            _noted(process, note, command.text)
             in_time = _followed(process, process.stdout, write, began + command.seconds)
         finally:
             # as long as nobody has waited for it, its number belongs to no other group
@@ -143,6 +143,17 @@ class Commands:
                 write(f"{program} cannot be started: {error.strerror}")
                 raise CommandFailed(f"{program} cannot be started: {error.strerror}", 127) from None
             return self._running
+
+
+def _noted(process: subprocess.Popen[bytes], note: Path, text: str) -> None:
+    """Keep which program runs, for the case that the server is killed.
+
+    :raises CommandFailed: when the disk refuses it: nothing is run that a killed server would leave for ever.
+    """
+    try:
+        note.write_text(f"{process.pid} {_began(process.pid)}")
+    except OSError as error:
+        raise CommandFailed(f"{text} was ended, its number cannot be kept: {error.strerror}", 127) from None
 
 
 def _followed(

@@ -162,7 +162,12 @@ class ExtensionOperations:
             tell=self._stepped,
         )
         self._running[operation_id] = operation
-        await self._threads.run(_write, self._directory, operation.stored(), None)
+        try:
+            await self._threads.run(_write, self._directory, operation.stored(), None)
+        except BaseException:
+            # nothing will ever end it
+            self._running.pop(operation_id, None)
+            raise
         self._tell(operation)
         return operation
 
