@@ -143,10 +143,13 @@ class Maker:
             rendered = await making(plugin.id, device, raw_config)
         except ProvisiondError as error:
             self.told(plugin.id, "failed", self._clock.seconds() - began)
+            if self._is_replaced(plugin):
+                # What it needed may have gone with the former version.
+                return await self._made(number, device, former, making)
             return Outcome(number, revision, error.sentence, self._clock.seconds() + RETRY_SECONDS), None
         self.told(plugin.id, "made", self._clock.seconds() - began)
-        if self._loaded(plugin.id).revision != plugin.revision:
-            # The plugin was replaced meanwhile: these bytes must not be kept under either revision.
+        if self._is_replaced(plugin):
+            # These bytes must not be kept under either revision.
             return await self._made(number, device, former, making)
         return Outcome(number, revision), FileSet(revision=revision, files=rendered, facts=self._facts(raw_config))
 
@@ -156,6 +159,9 @@ class Maker:
             SECRETS: list(secrets_of(raw_config)),
             RENDERED_AT: self._clock.seconds(),
         }
+
+    def _is_replaced(self, plugin: LoadedPlugin) -> bool:
+        return self._loaded(plugin.id).revision != plugin.revision
 
     def _year(self) -> int:
         return year_of(self._clock.seconds())

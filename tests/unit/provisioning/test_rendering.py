@@ -193,6 +193,19 @@ def test_a_plugin_that_is_replaced_during_a_rendering_renders_again(world):
     assert json.loads(run(early).content)[0].endswith("+")
 
 
+def test_a_plugin_that_fails_because_it_is_replaced_during_a_rendering_renders_again(world):
+    device = world.device()
+    change(world, device.config, sip("bob"))
+    world.host.gate.shut()
+    asking = begin(world.house.rendering.device_file(device, "00085d000001.cfg"))
+    world.host.broken[PLUGIN] = "its template is gone"
+    world.house.rendering.maker.told = lambda plugin, outcome, seconds: world.host.broken.pop(plugin, None)
+    world.host.touch(PLUGIN)
+    world.host.gate.open()
+    assert json.loads(run(asking).content)[0].endswith("+")
+    assert world.house.rendering.problem(device.id) is None
+
+
 def test_ten_thousand_devices_are_marked_at_once_and_rendered_beside_the_phones(world):
     run(world.house._following.look())
     for number in range(10_000):
