@@ -16,7 +16,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
-from provisiond.errors import Unavailable
+from provisiond.errors import StoreProblem, Unavailable
 from provisiond.identification.values import PhoneRequest, Protocol
 from provisiond.metrics import Metrics
 from provisiond.model.device import Device
@@ -216,6 +216,33 @@ def test_uploads() -> None:
     assert pair.pipeline.uploads == [("d", "/log", b"\0a\nb")]
 
 
+def test_an_upload_that_the_owner_cannot_keep_is_not_taken_for_kept() -> None:
+    pair = Pair()
+
+    async def full(device: Device, name: str, content: bytes) -> None:
+        raise StoreProblem("no space left on device")
+
+    pair.pipeline.uploaded = full  # type: ignore[method-assign]
+    kept = pair.result(pair.front.uploaded(Device({"id": "d"}), "/log", b"x"))
+    assert isinstance(kept.value, StoreProblem)
+
+
+def test_who_asks_after_its_owner_has_gone_is_told_at_once() -> None:
+    pair = Pair()
+    pair.pipeline.gate = Deferred()
+    found: list[Any] = []
+
+    async def asking_again() -> Answer:
+        await pair.front.answer(REQUEST, "/a")
+        return await pair.front.answer(REQUEST, "/b")
+
+    Deferred.fromCoroutine(asking_again()).addBoth(found.append)
+    pair.carry()
+    pair.front.connectionLost(Failure(ConnectionError()))
+    assert found == [Answer(outcome="error")]
+    assert not pair.clock.getDelayedCalls()
+
+
 def test_an_error_of_the_owner_is_an_error_for_the_phone() -> None:
     pair = Pair()
     assert pair.result(pair.front.answer(REQUEST, "/broken", "key")).outcome == "error"
@@ -410,6 +437,28 @@ def test_a_front_that_dies_is_replaced_and_stood_in_for_meanwhile() -> None:
     assert stopped.called
     assert stand_in.said[-1] == "leave"
     assert not spawner.getDelayedCalls()
+    stamp.close()
+
+
+def test_that_a_front_serves_is_not_heard_when_it_has_died_since() -> None:
+    spawner, stand_in, stamp = Spawner(), StandIn(), SharedStamp()
+    told: list[Any] = []
+
+    def made(serving: Any) -> OwnerEnd:
+        told.append(serving)
+        return Pair().owner
+
+    front = OneFront(spawner, ("serve",), made, stamp, None, (), stand_in)
+    front.begin()
+    front._made_end()
+    front.processEnded(Failure(ConnectionError()))
+    told[0]()
+    assert stand_in.said == ["attend", "attend"]
+    spawner.advance(1)
+    told[0]()
+    assert stand_in.said == ["attend", "attend", "leave"]
+    front.processEnded(Failure(ConnectionError()))
+    Deferred.fromCoroutine(front.stop(3))
     stamp.close()
 
 

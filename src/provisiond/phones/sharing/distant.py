@@ -13,7 +13,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from provisiond.errors import Unavailable
+from provisiond.errors import StoreProblem, Unavailable
 from provisiond.identification.values import PhoneRequest
 from provisiond.model.device import Device
 from provisiond.phones.content import Content
@@ -127,8 +127,13 @@ class DistantPipeline(Protocol):
         return None if header.get("device") is None else Device({"id": header["device"]})
 
     async def uploaded(self, device: Device, name: str, content: bytes) -> None:
-        """Keep what a device has uploaded."""
-        await self.ask({"kind": "uploaded", "device": device.id, "name": name}, content)
+        """Keep what a device has uploaded.
+
+        :raises StoreProblem: when the owner could not; it has logged why.
+        """
+        header, _ = await self.ask({"kind": "uploaded", "device": device.id, "name": name}, content)
+        if header.get("outcome") == "error":
+            raise StoreProblem("an upload of a phone could not be kept")
 
     # What is told the owner later
 
@@ -232,11 +237,12 @@ class DistantPipeline(Protocol):
     def connectionLost(self, reason: Any = connectionDone) -> None:  # noqa: N802
         """End with the owner."""
         self._cancel()
+        # Who waits may ask for something else at once.
+        self._lost.callback(None)
         waiting, self._waiting = self._waiting, {}
         for each in waiting.values():
             each.errback(Unavailable("the server is stopping"))
         self._tell_end()
-        self._lost.callback(None)
 
     # Inside
 
@@ -260,6 +266,8 @@ class DistantPipeline(Protocol):
 
         :raises Unavailable: when the owner is gone, or does not answer for a minute.
         """
+        if self._lost.called:
+            raise Unavailable("the server is stopping")
         number = next(self._numbers)
         answer: Deferred[tuple[dict[str, Any], bytes]] = Deferred()
         self._waiting[number] = answer

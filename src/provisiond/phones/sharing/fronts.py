@@ -144,6 +144,9 @@ class OneFront(ProcessProtocol):
         return self._link
 
     def _serving(self) -> None:
+        if self._process is None:
+            # It has ended since it said so.
+            return
         self._serves = True
         self._stand_in.leave(self._tftp)
 
