@@ -142,7 +142,7 @@ class Bulk:
                 if wanted.dry_run:
                     return imported
                 for former, _ in plan.changed:
-                    await self._sightings.superseded(former.id)
+                    await held.enter_async_context(self._sightings.superseding(former.id))
                 await self._device_store.write_many(plan.new, [device for _, device in plan.changed])
                 await self._sliced(plan.new, lambda device: self._devices.took(device, "created"))
                 await self._sliced(plan.changed, lambda pair: self._devices.took(pair[1], "replaced"))

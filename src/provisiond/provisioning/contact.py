@@ -205,11 +205,11 @@ class Contact:
             if changes.keys() <= _SIGHTED:
                 self._sightings.note(device_id, changes)
             else:
-                await self._sightings.superseded(device_id)
-                current = self._directory.get(device_id)
-                changed = with_changes(current or device, changes)
-                await self._store.replace(changed)
-                self._directory.put(with_changes(changed, self._sightings.unwritten(device_id)))
+                async with self._sightings.superseding(device_id):
+                    current = self._directory.get(device_id)
+                    changed = with_changes(current or device, changes)
+                    await self._store.replace(changed)
+                    self._directory.put(with_changes(changed, self._sightings.unwritten(device_id)))
             self._displace(device_id, info)
             if needs_configuring(changes):
                 self._rendering.mark(devices=[device_id])

@@ -102,13 +102,14 @@ class Devices:
         async with self._serial.holding(("device", device_id)):
             self._visible(device_id, scope, new=True)
             members = check_device({**document, "id": device_id} if isinstance(document, dict) else document)
-            await self._sightings.superseded(device_id)
-            stored = self._visible(device_id, scope, new=True)
-            tenant = scope.tenant_uuid if stored.tenant_uuid == scope.master else stored.tenant_uuid
-            device = with_tenant({**members, "id": device_id}, tenant or scope.tenant_uuid, scope, stored.configured)
-            if not same_text(device.document, stored.document):
-                await self._store.replace(device)
-                self.took(device, "replaced")
+            async with self._sightings.superseding(device_id):
+                stored = self._visible(device_id, scope, new=True)
+                tenant = scope.tenant_uuid if stored.tenant_uuid == scope.master else stored.tenant_uuid
+                members, owner = {**members, "id": device_id}, tenant or scope.tenant_uuid
+                device = with_tenant(members, owner, scope, stored.configured)
+                if not same_text(device.document, stored.document):
+                    await self._store.replace(device)
+                    self.took(device, "replaced")
         if stored.config != device.config:
             await self._configs.delete_unused(stored.config)
         return await self._configured(device_id)
@@ -120,10 +121,10 @@ class Devices:
         """
         async with self._serial.holding(("device", device_id)):
             self._visible(device_id, scope)
-            await self._sightings.superseded(device_id)
-            device = self._visible(device_id, scope)
-            await self._store.delete(device_id)
-            self.lost(device_id)
+            async with self._sightings.superseding(device_id):
+                device = self._visible(device_id, scope)
+                await self._store.delete(device_id)
+                self.lost(device_id)
         await self._configs.delete_unused(device.config)
 
     async def reconfigure(self, device_id: str, scope: Scope) -> Device:
@@ -141,10 +142,10 @@ class Devices:
             device = self._directory.get(device_id)
             if device is None or device.plugin is not None:
                 return False
-            await self._sightings.superseded(device_id)
-            changed = (self._directory.get(device_id) or device).with_members(plugin=plugin_id)
-            await self._store.replace(changed)
-            self.took(changed, "replaced")
+            async with self._sightings.superseding(device_id):
+                changed = (self._directory.get(device_id) or device).with_members(plugin=plugin_id)
+                await self._store.replace(changed)
+                self.took(changed, "replaced")
             return True
 
     async def change(self, device_id: str, changes: Mapping[str, Any]) -> None:
@@ -152,8 +153,7 @@ class Devices:
 
         :raises NotFound: when there is no such device.
         """
-        async with self._serial.holding(("device", device_id)):
-            await self._sightings.superseded(device_id)
+        async with self._serial.holding(("device", device_id)), self._sightings.superseding(device_id):
             device = self._directory.get(device_id)
             if device is None:
                 raise NotFound(f'device "{device_id}"')

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -60,23 +61,30 @@ class Sightings:
             return device
         device = with_changes(device, changes)
         self._directory.put(device)
-        self._pending.setdefault(device_id, {}).update(changes)
-        if self._planned is None and self._in_flight is None:
-            self._planned = self._clock.callLater(INTERVAL, self._write_now)
+        self._add(device_id, changes)
         return device
 
     def unwritten(self, device_id: str) -> dict[str, Any]:
         """Return the changes of a device that are not known to be in the store yet."""
         return {**self._batch.get(device_id, {}), **self._pending.get(device_id, {})}
 
-    async def superseded(self, device_id: str) -> None:
-        """Drop what is pending for a device whose whole document is about to be written or deleted.
+    @asynccontextmanager
+    async def superseding(self, device_id: str) -> AsyncIterator[None]:
+        """Let somebody write the whole document of a device, or delete it, in place of what is pending for it.
 
-        Returns when nothing of that device is being written, so that no older change arrives later.
+        It begins when nothing of that device is being written, so that no older change arrives later. What was pending
+        and still holds at the end, because nothing was written in its place, is pending again.
         """
-        self._pending.pop(device_id, None)
-        if self._in_flight is not None:
+        while self._in_flight is not None:
             await self._joined(self._in_flight)
+        dropped = self._pending.pop(device_id, {})
+        try:
+            yield
+        finally:
+            device = self._directory.get(device_id)
+            if device is not None:
+                held = {name: value for name, value in dropped.items() if device.document.get(name) == value}
+                self._add(device_id, {**held, **self._pending.get(device_id, {})})
 
     def forget(self, device_id: str) -> None:
         """Forget a device that was deleted."""
@@ -93,6 +101,13 @@ class Sightings:
     def _write_now(self) -> None:
         self._planned = None
         Deferred.fromCoroutine(self.flush())
+
+    def _add(self, device_id: str, changes: Mapping[str, Any]) -> None:
+        if not changes:
+            return
+        self._pending.setdefault(device_id, {}).update(changes)
+        if self._planned is None and self._in_flight is None:
+            self._planned = self._clock.callLater(INTERVAL, self._write_now)
 
     async def _write(self) -> None:
         if self._planned is not None:

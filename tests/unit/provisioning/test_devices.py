@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from tests.support.provisioning import PLUGIN, World, aastra, begin, run, sip
 
-from provisiond.errors import AlreadyExists, InvalidInput, NotFound, UnknownReference
+from provisiond.errors import AlreadyExists, InvalidInput, NotFound, StoreProblem, UnknownReference
 from provisiond.model.query import Query, parse_query
 from provisiond.provisioning.events import DeviceChanged
 
@@ -278,6 +278,64 @@ def test_a_sighting_that_is_being_written_does_not_undo_a_replacement(world):
     replacement = begin(world.house.devices.replace(device.id, {**device.document, "ip": "192.0.2.1"}, world.scope))
     world.devices.gate.open()
     assert run(replacement).ip == "192.0.2.1"
+    assert world.devices.document(device.id)["ip"] == "192.0.2.1"
+
+
+def test_a_sighting_stays_to_be_written_when_a_replacement_changes_nothing(world):
+    device = run(world.house.contact.seen(aastra())).device
+    run(world.house.sightings.flush())
+    run(world.house.contact.seen(aastra(ip="192.0.2.99")))
+    known = world.house.directory.get(device.id)
+    begin(world.house.devices.replace(device.id, dict(known.document), world.scope))
+    world.settle()
+    assert world.house.directory.get(device.id).ip == "192.0.2.99"
+    run(world.house.sightings.flush())
+    assert world.devices.document(device.id)["ip"] == "192.0.2.99"
+
+
+@pytest.mark.parametrize("kind", ["replace", "change", "assign"])
+def test_a_sighting_is_not_lost_with_a_write_that_the_database_refuses(world, monkeypatch, kind):
+    device = run(world.house.contact.seen(aastra())).device
+    run(world.house.sightings.flush())
+    if kind == "assign":
+        run(world.house.devices.change(device.id, {"plugin": None}))
+    world.house.sightings.note(device.id, {"ip": "192.0.2.99"})
+
+    async def refuse(*_):
+        raise StoreProblem("no")
+
+    writes = {
+        "replace": lambda: world.house.devices.replace(device.id, {"X_a": 1}, world.scope),
+        "change": lambda: world.house.devices.change(device.id, {"X_a": 1}),
+        "assign": lambda: world.house.devices.assign_plugin(device.id, PLUGIN),
+    }
+    with monkeypatch.context() as patched:
+        patched.setattr(world.devices, "replace", refuse)
+        with pytest.raises(StoreProblem):
+            run(writes[kind]())
+    assert world.house.directory.get(device.id).ip == "192.0.2.99"
+    run(world.house.sightings.flush())
+    assert world.devices.document(device.id)["ip"] == "192.0.2.99"
+
+
+def test_a_sighting_that_could_not_be_written_does_not_undo_a_replacement_later(world, monkeypatch):
+    device = run(world.house.contact.seen(aastra())).device
+    run(world.house.sightings.flush())
+    run(world.house.contact.seen(aastra(ip="192.0.2.99")))
+    write = world.devices.write_sightings
+
+    async def refuse(changes):
+        await write({})
+        raise StoreProblem("no")
+
+    monkeypatch.setattr(world.devices, "write_sightings", refuse)
+    world.devices.gate.shut()
+    world.clock.advance(1)
+    replacement = begin(world.house.devices.replace(device.id, {**device.document, "ip": "192.0.2.1"}, world.scope))
+    monkeypatch.setattr(world.devices, "write_sightings", write)
+    world.devices.gate.open()
+    assert run(replacement).ip == "192.0.2.1"
+    run(world.house.sightings.flush())
     assert world.devices.document(device.id)["ip"] == "192.0.2.1"
 
 
