@@ -331,8 +331,10 @@ class Transfers:
                 running.machine.deadline = min(running.machine.deadline, now)
             if running.machine.deadline <= now:
                 self._late(running, now)
-        pause = TICK_SECONDS if 0 < len(self._by_key) <= MANY else SLOW_TICK_SECONDS
-        self._tick = self._reactor.callLater(pause, self._ticked)
+        # The last one may have been all that was waited for with closing.
+        if not self._epoll.closed:
+            pause = TICK_SECONDS if 0 < len(self._by_key) <= MANY else SLOW_TICK_SECONDS
+            self._tick = self._reactor.callLater(pause, self._ticked)
 
     def _late(self, running: Running, now: float) -> None:
         try:

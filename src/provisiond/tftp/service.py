@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -328,12 +328,14 @@ class TftpService:
         try:
             result_of(self._answer(sock, key, packet, local))
         except Waiting as waiting:
-            self._pending.add(key)
-            Deferred.fromCoroutine(waiting.rest).addErrback(
-                lambda failure: log.failure("a TFTP request could not be answered", failure=failure)
-            ).addBoth(lambda _: self._prepared_one(key))
+            self._await_end(key, waiting.rest, "a TFTP request could not be answered")
 
-    def _prepared_one(self, key: Key) -> None:
+    def _await_end(self, key: Key, work: Coroutine[Any, Any, Any], failed: str) -> None:
+        self._pending.add(key)
+        ended = Deferred.fromCoroutine(work).addErrback(lambda failure: log.failure(failed, failure=failure))
+        ended.addBoth(lambda _: self._has_ended(key))
+
+    def _has_ended(self, key: Key) -> None:
         self._pending.discard(key)
         self._tell_drained()
 
@@ -395,6 +397,4 @@ class TftpService:
         if running.request.mode == "netascii":
             content = from_netascii(content)
         upload = Upload(filename=running.request.filename, peer=str(running.key.peer[0]), content=content)
-        Deferred.fromCoroutine(self._source.uploaded(upload)).addErrback(
-            lambda failure: log.failure("an upload could not be taken", failure=failure)
-        )
+        self._await_end(running.key, self._source.uploaded(upload), "an upload could not be taken")

@@ -23,7 +23,7 @@ from provisiond.tftp.options import Limits
 from provisiond.tftp.pool import KEPT
 from provisiond.tftp.queue import PATIENCE
 from provisiond.tftp.service import MAX_UPLOADS, REQUESTS_PER_TURN
-from provisiond.tftp.source import TransferResult
+from provisiond.tftp.source import TransferResult, Upload
 
 PHONE = random.Random(1).randbytes(2_200)
 FIRST = packets.data_head(1)
@@ -245,6 +245,53 @@ class TestTheNetworkIsGone:
             world.service._datagram(sock, request, ("127.0.0.1", 0), "127.0.0.1", world.reactor.seconds())
             world.reactor.settle()
         assert (world.service.transfers, world.service.admitted) == (0, 0)
+
+
+class SlowToKeep(Contents):
+    """Contents that keep an upload when a test says so."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.kept: Deferred[None] = Deferred()
+
+    async def uploaded(self, upload: Upload) -> None:
+        await self.kept
+        await super().uploaded(upload)
+
+
+class TestTheEndWithAnUpload:
+    def uploading(self, serve: Callable[..., Any], single_port: bool) -> tuple[Any, Deferred[None]]:
+        world = serve({}, contents=SlowToKeep(), single_port=single_port)
+        client = world.client()
+        client.sendto(packets.request(True, "x.log", "octet"), world.address)
+        _, sender = world.answer(client)
+        client.sendto(packets.data_head(1) + b"line", sender)
+        assert world.answer(client)[0] == packets.ack(1)
+        return world, Deferred.fromCoroutine(world.service.stop(3))
+
+    def test_it_waits_until_what_was_acknowledged_is_kept(self, serve: Callable[..., Any], single_port: bool) -> None:
+        world, ended = self.uploading(serve, single_port)
+        assert not ended.called
+        world.contents.kept.callback(None)
+        assert ended.called
+        assert [upload.content for upload in world.contents.uploads] == [b"line"]
+
+    def test_it_does_not_wait_for_ever(self, serve: Callable[..., Any], single_port: bool) -> None:
+        world, ended = self.uploading(serve, single_port)
+        world.reactor.advance(3)
+        assert ended.called
+        world.contents.kept.errback(ZeroDivisionError())
+
+
+def test_nothing_is_planned_when_a_lost_client_was_the_last(serve: Callable[..., Any]) -> None:
+    world = serve({"x": PHONE})
+    world.answer(world.ask("x"))
+    ended = Deferred.fromCoroutine(world.service.stop(1_000))
+    for _ in range(2_000):
+        world.reactor.advance(0.05)
+    assert ended.called
+    assert world.contents.ends == {"timed-out": 1}
+    assert not world.reactor.getDelayedCalls()
 
 
 def test_an_upload_in_large_blocks_arrives_whole(serve: Callable[..., Any], single_port: bool) -> None:
