@@ -101,11 +101,12 @@ class Following:
 
     async def stop(self) -> None:
         """Stop following."""
+        if self._running is not None:
+            # It plans the next look.
+            await self._running
         if self._planned is not None:
             self._planned.cancel()
             self._planned = None
-        if self._running is not None:
-            await self._running
 
     async def look(self) -> None:
         """Take over what was written since the last look."""

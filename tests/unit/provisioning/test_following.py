@@ -142,6 +142,21 @@ def test_a_failing_store_is_tried_again(world, other, monkeypatch):
     assert "x" in world.house.directory
 
 
+def test_no_look_follows_the_end_that_waited_for_one(world, other, monkeypatch):
+    other.device("x", mac="00:08:5d:00:00:01")
+    world.devices.gate.shut()
+    world.clock.advance(1)
+    stopping = begin(world.house._following.stop())
+    assert not stopping.called
+    world.devices.gate.open()
+    assert stopping.called
+    assert "x" in world.house.directory
+    looks = []
+    monkeypatch.setattr(world.feed, "changes_since", lambda *asked: looks.append(asked))
+    world.clock.advance(5)
+    assert looks == []
+
+
 def test_what_is_rendered_needs_no_rendering_after_a_restart(world):
     world.device()
     world.settle()
