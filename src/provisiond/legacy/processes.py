@@ -23,14 +23,13 @@ from twisted.python.failure import Failure
 
 from provisiond.errors import PluginProblem, ProvisiondError, Unavailable
 from provisiond.legacy.wire import ANSWER, NUMBER, READY, Environment, Instruction
-from provisiond.plugins.child_process import DESCRIPTORS, PluginProcess, Reactor, kept_environment
+from provisiond.plugins.child_process import DESCRIPTORS, START_SECONDS, PluginProcess, Reactor, kept_environment
 from provisiond.plugins.hosting import PluginPlace
 from provisiond.plugins.messages import parsed_answer
 
 log = Logger()
 BATCH_SECONDS: Final = 10.0
 SINGLE_SECONDS: Final = 5.0
-START_SECONDS: Final = 60.0
 LOAD_SECONDS: Final = 60.0
 ATTEMPTS: Final = 2
 ONE_AT_A_TIME: Final = frozenset(

@@ -17,6 +17,8 @@ from provisiond.plugins.worker import ANSWERS
 
 log = Logger()
 MAX_OUTPUT: Final = 4_096
+# However busy the machine is, a process is ready by then.
+START_SECONDS: Final = 60.0
 # A pipe holds 64 KiB, of which the reactor takes 8 at a time.
 LAST_READS: Final = 10
 KEPT_VARIABLES: Final = ("PATH", "LANG", "LC_ALL", "TZ", "TZDIR", "PYTHONPATH", "HOME")

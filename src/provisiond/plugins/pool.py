@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from provisiond.errors import PluginProblem, Unavailable
-from provisiond.plugins.child_process import DESCRIPTORS, PluginProcess, Reactor, kept_environment
+from provisiond.plugins.child_process import DESCRIPTORS, START_SECONDS, PluginProcess, Reactor, kept_environment
 from provisiond.plugins.hosting import PluginPlace
 
 log = Logger()
@@ -49,16 +49,21 @@ class _Worker(PluginProcess):
         self._free = free
         self._lost = lost
         self._timer: Any = None
+        self._is_ready = False
         self.job: _Job | None = None
 
     def take(self, job: _Job, reactor: Reactor) -> None:
         """Begin a job."""
         self.job = job
-        self._timer = reactor.callLater(job.seconds, self.kill_slow, job.seconds)
+        seconds = job.seconds if self._is_ready else max(job.seconds, START_SECONDS)
+        self._timer = reactor.callLater(seconds, self.kill_slow, job.seconds)
         self.send(job.payload)
 
     def answered(self, payload: bytes) -> None:
-        """Take the answer to the job."""
+        """Take the answer to the job; what a process says first is that it is ready."""
+        if not self._is_ready:
+            self._ready()
+            return
         job, self.job = self.job, None
         if job is None:
             self.kill("it answered without being asked")
@@ -67,6 +72,12 @@ class _Worker(PluginProcess):
         self.let_print()
         self._free(self)
         job.result.callback(payload)
+
+    def _ready(self) -> None:
+        """Count the time of the job that waited for the process from now on."""
+        self._is_ready = True
+        if self.job is not None and self._timer.active():
+            self._timer.reset(self.job.seconds)
 
     def processEnded(self, reason: Failure) -> None:  # noqa: N802
         """Fail the job that was running, if there was one."""
@@ -108,7 +119,7 @@ class WorkerPool:
     async def call(self, kind: str, place: PluginPlace, *arguments: Any, seconds: float) -> bytes:
         """Return the payload that a worker answers.
 
-        :param seconds: time limit, from the moment a worker begins.
+        :param seconds: time limit, from the moment a worker that is ready begins.
         :raises PluginProblem: when the call takes longer, or the worker dies over it.
         :raises Unavailable: when there is no worker and none can be started, or the server is stopping.
         """

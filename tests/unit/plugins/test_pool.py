@@ -27,12 +27,14 @@ class Child:
 
     pid = 1
 
-    def __init__(self, protocol: Any) -> None:
+    def __init__(self, protocol: Any, is_quick: bool) -> None:
         self.protocol = protocol
         self.calls: list[str] = []
         self.pipes = {CALLS}
         self.is_slow_to_end = False
         protocol.makeConnection(self)
+        if is_quick:
+            self.answer()
 
     def writeToChild(self, fd: int, data: bytes) -> None:  # noqa: N802
         if fd not in self.pipes:
@@ -63,11 +65,12 @@ class Machine(Clock):
         super().__init__()
         self.children: list[Child] = []
         self.is_full = False
+        self.is_quick = True
 
     def spawnProcess(self, protocol: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N802
         if self.is_full:
             raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
-        self.children.append(Child(protocol))
+        self.children.append(Child(protocol, self.is_quick))
 
 
 class House:
@@ -271,6 +274,28 @@ def test_an_answer_that_comes_when_its_time_is_over_is_taken_all_the_same(house:
     child.end(signal=9)
     house.machine.children[1].answer()
     assert house.calls() == [["device a"], ["load", "device b"]]
+
+
+def test_the_time_of_a_call_counts_from_when_its_process_is_ready(house: House) -> None:
+    house.machine.is_quick = False
+    house.call("a")
+    child = house.machine.children[0]
+    house.machine.advance(50.0)
+    child.answer()
+    house.machine.advance(4.0)
+    assert house.answers == {}
+    child.answer("A")
+    assert house.answers == {"a": "A"}
+    house.call("b")
+    house.machine.advance(5.0)
+    assert house.answers == {"a": "A", "b": "PluginProblem"}
+
+
+def test_a_process_that_is_never_ready_is_ended(house: House) -> None:
+    house.machine.is_quick = False
+    house.call("a")
+    house.machine.advance(60.0)
+    assert house.answers == {"a": "PluginProblem"}
 
 
 def test_no_call_is_given_to_a_process_that_is_being_ended(house: House) -> None:
