@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
-from tests.support.stores import Stores, everything, run
+from sqlalchemy import Connection, text
+from tests.support.stores import Stores, everything, open_stores, run
 
 from provisiond.errors import AlreadyExists, NotFound, StoreProblem
 from provisiond.model.config import Config
 from provisiond.model.device import Device
 from provisiond.model.query import Query, parse_selector
+from provisiond.store import feed
 from provisiond.store.database import open_database
 from provisiond.store.facts import FactStore, ParameterStore, Tenant, TenantStore
 from provisiond.store.listing import BATCH
@@ -147,6 +150,28 @@ class TestTheRest:
         assert run(store.feed.latest()) == changes[-1].number
         assert len(woken) == 3
 
+    def test_no_change_is_seen_before_an_earlier_one_of_another_process(self, store: Stores) -> None:
+        other = open_stores(store.database.engine.url.render_as_string(hide_password=False))
+        noted, committing = threading.Event(), threading.Event()
+
+        def slowly(connection: Connection) -> None:
+            feed.note(connection, "token", "first", "delete")
+            noted.set()
+            assert committing.wait(60)
+
+        with ThreadPoolExecutor(2) as threads:
+            first = threads.submit(lambda: run(store.database.write(slowly)))
+            assert noted.wait(60)
+            second = threads.submit(lambda: run(other.database.write(feed.note, "token", "second", "insert")))
+            wait([second], 1)
+            seen = [each.id for each in run(store.feed.changes_since(0))]
+            committing.set()
+            first.result(60)
+            second.result(60)
+        assert seen == []
+        assert [each.id for each in run(store.feed.changes_since(0))] == ["first", "second"]
+        other.database.close()
+
     def test_facts_parameters_and_tenants(self, store: Stores) -> None:
         facts, parameters = FactStore(store.database), ParameterStore(store.database, store.feed)
         tenants = TenantStore(store.database, store.feed)
@@ -212,7 +237,7 @@ class TestTheRest:
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("sqlite:////nonexistent/x.db", "unable to open database file; the file and its directory must exist"),
+        ("sqlite:////proc/nonexistent/x.db", "unable to open database file; the file and its directory must exist"),
         ("mysql://x/y", "not supported"),
         ("nonsense", "not an address of a database"),
         ("postgresql://nobody@/x?host=/nonexistent", "the database refused"),

@@ -14,7 +14,7 @@ from alembic.config import Config as AlembicConfig
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.script.revision import ResolutionError
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from twisted.internet.defer import Deferred
@@ -25,6 +25,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 BUSY_MILLISECONDS: Final = 10_000
+# Any number will do that nobody else takes; PostgreSQL gives it back when the transaction is seen by everybody.
+_TAKE_TURN: Final = text("SELECT pg_advisory_xact_lock(8667069)")
 _REPLACE: Final = "put a good copy of the file in its place, or move it away and restore a backup"
 _OWN: Final = "the file and its directory must exist and belong to the server's user"
 _CURES: Final = {
@@ -78,7 +80,7 @@ class Database:
 
         :raises StoreProblem: when the database fails; nothing is changed then.
         """
-        return await self._run("write", self._writer, work, *args, **kwargs)
+        return await self._run("write", self._writer, work if self.is_sqlite else _alone(work), *args, **kwargs)
 
     async def _run(
         self,
@@ -144,6 +146,20 @@ class Database:
         self._writer.shutdown(wait=True)
         self._readers.shutdown(wait=True)
         self.engine.dispose()
+
+
+def _alone(work: Callable[Concatenate[Connection, P], R]) -> Callable[Concatenate[Connection, P], R]:
+    """Return work that no other process writes beside, as SQLite has it anyhow.
+
+    Changes are numbered when they are written and seen when they are committed: who reads them in the order of their
+    numbers would never see one that another process commits after a later one.
+    """
+
+    def working(connection: Connection, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        connection.execute(_TAKE_TURN)
+        return work(connection, *args, **kwargs)
+
+    return working
 
 
 def _reason(error: DBAPIError) -> str:
