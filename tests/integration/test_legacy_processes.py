@@ -201,6 +201,7 @@ class Processes(TestCase):
             assert "status 3" in await self.problem(self.device("bad", X_kind="leaves"))
             assert await self.device("bad") == ()
             assert [file.trigger for file in await self.device("acme")] == [True]
+            assert [len(tuple(slot.iterdir())) for slot in (self.root / "scratch").iterdir()] == [1]
 
         return self.whole(work())
 

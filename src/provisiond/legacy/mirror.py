@@ -169,6 +169,13 @@ class Mirror:
                 return
 
 
+def remove_former(directory: Path) -> None:
+    """Remove what processes that took this one's place before have left beside its directory. Blocks."""
+    for former in directory.parent.iterdir():
+        if former != directory:
+            shutil.rmtree(former, ignore_errors=True)
+
+
 def _stamp(path: Path) -> Stamp:
     status = path.stat()
     return status.st_ino, status.st_mtime_ns, status.st_size

@@ -307,7 +307,7 @@ class LegacyProcesses:
     def _started(self, slot: int) -> _Process:
         process = _Process(self, slot)
         self._spawned += 1
-        directory = self._scratch / f"{os.getpid()}-{self._spawned}-{time.time_ns():x}"
+        directory = self._scratch / str(slot) / f"{os.getpid()}-{self._spawned}-{time.time_ns():x}"
         directory.mkdir(parents=True)
         self.reactor.spawnProcess(
             process,

@@ -22,6 +22,7 @@ from twisted.internet.threads import blockingCallFromThread
 from provisiond.errors import PluginProblem, ProvisiondError
 from provisiond.legacy import names
 from provisiond.legacy.calls import Calls
+from provisiond.legacy.mirror import remove_former
 from provisiond.legacy.own_copies import OwnCopies
 from provisiond.legacy.surroundings import HERE
 from provisiond.legacy.wire import ANSWER, NUMBER, QUESTION, READY, Instruction
@@ -117,7 +118,8 @@ class Connection:
 def main() -> None:
     """Run as a worker; descriptor 0 brings calls, 3 takes answers, 1 and 2 go to the server's log.
 
-    The arguments are a directory for this process alone and, if there is one, that for compiled templates.
+    The arguments are a directory for this process alone, beside those of the processes that it replaces, and, if there
+    is one, that for compiled templates.
     """
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -125,6 +127,7 @@ def main() -> None:
     out = os.fdopen(ANSWERS, "wb")
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
+    remove_former(Path(sys.argv[1]))
     # Many plugins write into one log here.
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     names.register()

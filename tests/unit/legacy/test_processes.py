@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from provisiond.errors import Unavailable
+from provisiond.legacy.mirror import remove_former
 from provisiond.legacy.processes import LegacyProcesses
 from provisiond.legacy.wire import ANSWER, NUMBER, READY, Environment
 from provisiond.plugins.child_process import CALLS
@@ -35,10 +37,12 @@ class Machine(Clock):
         self.children: list[Any] = []
         self.is_full = self.is_deaf = False
         self.signals: list[str] = []
+        self.directories: list[Path] = []
 
-    def spawnProcess(self, protocol: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N802
+    def spawnProcess(self, protocol: Any, program: str, args: Sequence[str], **kwargs: Any) -> None:  # noqa: N802
         if self.is_full:
             raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+        self.directories.append(Path(args[4]))
         self.children.append(protocol)
         protocol.makeConnection(self)
 
@@ -148,3 +152,13 @@ def test_who_asks_many_plugins_is_told_that_no_process_can_be_started(house: Hou
     reasons: list[type[Exception]] = []
     asking.addErrback(lambda failure: reasons.append(failure.type))
     assert reasons == [Unavailable]
+
+
+def test_a_process_finds_what_the_one_before_it_has_left_and_removes_it(house: House) -> None:
+    for name in "ab":
+        house.call(name)
+        house.machine.children[-1].processEnded(Failure(ProcessTerminated(exitCode=7)))
+    former, present = house.machine.directories
+    (former / "1").mkdir()
+    remove_former(present)
+    assert list(former.parent.iterdir()) == [present]
