@@ -124,8 +124,10 @@ class Parts:
         await self.watch.stop()
         self.firmware.stop()
         await self.lines.flush()
-        await self.house.stop()
-        await self.registry.stop()
+        try:
+            await self.house.stop()
+        finally:
+            await self.registry.stop()
 
 
 def _watch(settings: Settings, directory: Path, plugins: Plugins, threads: ThreadRunner, reactor: Any) -> SourceWatch:

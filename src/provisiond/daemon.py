@@ -228,14 +228,21 @@ class Daemon:
             ends.append(self._phones.stop(TRANSFER_SECONDS))
         if self._tftp is not None:
             ends.append(self._tftp.stop(TRANSFER_SECONDS))
-        for ending in [Deferred.fromCoroutine(each) for each in ends]:
-            await ending
-        if self._parts is not None:
-            await self._parts.stop()
-        if self._database is not None:
-            self._database.close()
-        self._lock.release()
+        try:
+            for ending in [Deferred.fromCoroutine(each) for each in ends]:
+                await ending
+        finally:
+            await self._close()
         log.info("stopped")
+
+    async def _close(self) -> None:
+        try:
+            if self._parts is not None:
+                await self._parts.stop()
+        finally:
+            if self._database is not None:
+                self._database.close()
+            self._lock.release()
 
 
 def _load(config: Path, given: GivenSockets) -> Settings:

@@ -13,7 +13,7 @@ from attrs import evolve
 from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.logger import Logger
 
-from provisiond.errors import InvalidInput, NotFound, Unauthorized, Unavailable
+from provisiond.errors import InvalidInput, NotFound, StoreProblem, Unauthorized, Unavailable
 from provisiond.provisioning.holders import Holder
 from provisiond.provisioning.ports import Clock, Threads
 from provisiond.provisioning.serial import Serial, SharedRuns
@@ -169,13 +169,17 @@ class Tokens:
         return token_id is not None and self.is_current(token_id) and fast_hash(text, self._key) in self._checked
 
     async def flush(self) -> None:
-        """Write when tokens were last used."""
+        """Write when tokens were last used. What the store refuses is written with the next use."""
         if self._planned is not None:
             self._planned.cancel()
             self._planned = None
         used, self._unwritten = self._unwritten, {}
-        if used:
-            await self._store.used(used)
+        try:
+            if used:
+                await self._store.used(used)
+        except StoreProblem as problem:
+            self._unwritten = {**used, **self._unwritten}
+            log.warn("the last use of tokens could not be written: {reason}", reason=problem.sentence)
 
     async def _is_right(self, text: str, hashed: str | None) -> bool:
         digest = fast_hash(text, self._key)

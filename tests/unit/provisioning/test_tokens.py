@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from tests.support.provisioning import NOW, begin, run
 
-from provisiond.errors import InvalidInput, NotFound, Unauthorized
+from provisiond.errors import InvalidInput, NotFound, StoreProblem, Unauthorized
 from provisiond.provisioning.token_hashes import is_hash_of, slow_hash
 
 
@@ -125,6 +125,24 @@ def test_the_last_use_is_written_later(world):
     assert world.tokens.rows[stored.id].last_used is None
     world.clock.advance(10)
     assert world.tokens.rows[stored.id].last_used == NOW
+
+
+def test_a_last_use_that_the_store_refuses_is_written_with_the_next(world, monkeypatch):
+    first, second = create(world), create(world)
+
+    async def refuse(times):
+        raise StoreProblem("the database refused: disk I/O error")
+
+    authenticate(world, first[0])
+    with monkeypatch.context() as patched:
+        patched.setattr(world.tokens, "used", refuse)
+        world.clock.advance(10)
+        # Neither does it keep the end of the server from its order.
+        world.pump(world.house.stop())
+    authenticate(world, second[0])
+    world.clock.advance(10)
+    assert world.tokens.rows[first[1].id].last_used == NOW
+    assert world.tokens.rows[second[1].id].last_used == NOW + 10
 
 
 def test_tokens_survive_a_restart(world):
