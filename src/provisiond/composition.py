@@ -114,10 +114,11 @@ class Parts:
             for sentence in await self.threads.run(recover):
                 log.warn("{sentence}", sentence=sentence)
         await self.house.parameters.load()
+        await self.watch.note()
         await self.house.start(self.host, self.http_port, self.registry.start)
         await self.archives.load()
         await self.catalog.load()
-        await self.watch.start()
+        self.watch.start()
 
     async def stop(self) -> None:
         """Write what is pending and end the workers."""

@@ -73,9 +73,12 @@ class SourceWatch:
         self._look_ended: Deferred[None] | None = None
         self._stopped = False
 
-    async def start(self) -> None:
-        """Take the directories as they are now for what is loaded, and begin to watch."""
+    async def note(self) -> None:
+        """Take the directories as they are now for what is loaded next; what is edited from now on will be followed."""
         self._followed = dict(await self._threads.run(self._scanned))
+
+    def start(self) -> None:
+        """Begin to watch."""
         log.info("watching the files of {count} plugins for changes", count=len(self._followed))
         self._plan(self._interval)
 
@@ -132,7 +135,7 @@ class SourceWatch:
 
     def _scanned(self) -> dict[str, int]:
         signs: dict[str, int] = {}
-        for path in self._directory.iterdir():
+        for path in self._directory.iterdir() if self._directory.is_dir() else ():
             if path.name.startswith(".") or not path.is_dir():
                 continue
             sign = self._sign(path)

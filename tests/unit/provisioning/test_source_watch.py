@@ -29,7 +29,7 @@ class Plugins:
 class Bench:
     """A watch over plugins whose directories hold one file, the sign."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, meanwhile: int = 1) -> None:
         self.root = root
         self.clock = Clock()
         self.plugins = Plugins()
@@ -37,7 +37,9 @@ class Bench:
         self.put("a", 1)
         self.put("b", 1)
         self.watch = SourceWatch(root, self.sign, self.plugins, InlineThreads(), self.clock)
-        run(self.watch.start())
+        run(self.watch.note())
+        self.put("a", meanwhile)
+        self.watch.start()
 
     def sign(self, directory: Path) -> int | None:
         if self.broken:
@@ -65,6 +67,24 @@ def test_nothing_happens_while_nothing_changes(bench: Bench) -> None:
     (bench.root / ".staging").mkdir()
     (bench.root / "file").write_text("")
     assert bench.look(50) == []
+
+
+def test_what_is_edited_while_the_server_starts_is_followed(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, meanwhile=2)
+    assert bench.look(2) == [("a", True)]
+    assert bench.look(10) == []
+
+
+def test_plugins_that_come_after_the_start_are_followed_where_none_had_been(tmp_path: Path) -> None:
+    clock, plugins = Clock(), Plugins()
+    watch = SourceWatch(tmp_path / "none", lambda path: 1, plugins, InlineThreads(), clock)
+    run(watch.note())
+    watch.start()
+    clock.advance(INTERVAL)
+    (tmp_path / "none" / "a").mkdir(parents=True)
+    for _ in range(2):
+        clock.advance(INTERVAL)
+    assert plugins.followed == [("a", True)]
 
 
 def test_a_change_is_followed_once_when_it_has_settled(bench: Bench) -> None:
@@ -179,7 +199,8 @@ def test_templates_alone_are_followed_also_when_the_last_is_gone(tmp_path: Path)
     (tmp_path / "a" / "entry.py").write_text("1")
     clock, templates = Clock(), Templates()
     watch = SourceWatch(tmp_path, templates_signature_of, TemplateFollower(templates), InlineThreads(), clock, 2.0)
-    run(watch.start())
+    run(watch.note())
+    watch.start()
 
     def followed() -> list[str]:
         for _ in range(2):
