@@ -44,7 +44,7 @@ def static_state(directory: Path) -> str:
         for name in sorted(names):
             try:
                 status = os.lstat(f"{folder}/{name}")
-            except FileNotFoundError:
+            except OSError:
                 continue
             line = f"{folder.removeprefix(str(root))}/{name}\0{status.st_size}\0{status.st_mtime_ns}\0"
             digest.update(line.encode("utf-8", "surrogateescape"))

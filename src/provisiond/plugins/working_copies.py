@@ -91,7 +91,7 @@ def _signs(source: Path) -> Iterator[tuple[str, int, int]]:
                 continue
             try:
                 status = os.stat(Path(directory, name), follow_symlinks=False)
-            except FileNotFoundError:
+            except OSError:
                 continue
             yield f"{inside}/{name}", status.st_size, status.st_ctime_ns
 

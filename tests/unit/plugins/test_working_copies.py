@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from provisiond.plugins.revisions import revision_of
+from provisiond.plugins.revisions import revision_of, static_state
 from provisiond.plugins.working_copies import WorkingCopies, signature_of
 
 
@@ -89,6 +92,27 @@ def test_the_signature_ignores_everything_else(source: Path, name: str) -> None:
     before = signature_of(source)
     put(source / name, "something else")
     assert signature_of(source) == before
+
+
+def test_a_file_that_may_not_be_looked_at_hides_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("templates/a.tpl", "var/tftpboot/a"):
+        put(tmp_path / name, "1")
+        put(tmp_path / f"{name}-locked", "1")
+    for word in ("stat", "lstat"):
+        monkeypatch.setattr(os, word, refusing(getattr(os, word)))
+    states = signature_of(tmp_path), static_state(tmp_path)
+    for name in ("templates/a.tpl", "var/tftpboot/a"):
+        put(tmp_path / name, "22")
+    assert not set(states) & {signature_of(tmp_path), static_state(tmp_path)}
+
+
+def refusing(look: Callable[..., os.stat_result]) -> Callable[..., os.stat_result]:
+    def looked(path: Any, **more: Any) -> os.stat_result:
+        if str(path).endswith("-locked"):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return look(path, **more)
+
+    return looked
 
 
 def test_there_is_no_signature_of_nothing(tmp_path: Path) -> None:
