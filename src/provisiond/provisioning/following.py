@@ -205,7 +205,8 @@ class Following:
 
     async def _remember_settled(self) -> None:
         if self._rendering.background.idle and self._settled != self._number:
-            former, self._settled = self._settled, self._number
-            await self._facts.set(_SETTLED, str(self._settled))
-            if self._number // TRIM_EVERY != former // TRIM_EVERY:
+            former, settled = self._settled, self._number
+            await self._facts.set(_SETTLED, str(settled))
+            self._settled = settled
+            if settled // TRIM_EVERY != former // TRIM_EVERY:
                 await self._feed.trim()

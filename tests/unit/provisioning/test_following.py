@@ -5,6 +5,7 @@ import json
 import pytest
 from tests.support.provisioning import PLUGIN, World, aastra, begin, run, sip
 
+from provisiond.errors import StoreProblem
 from provisiond.model.config import Config
 from provisiond.model.device import Device
 from provisiond.provisioning.following import MAX_CATCH_UP
@@ -164,6 +165,21 @@ def test_what_is_rendered_needs_no_rendering_after_a_restart(world):
     assert world.facts.values["rendered_through"] == str(len(world.feed.rows))
     world.restart()
     assert world.house.rendering._outcomes == {}
+
+
+def test_up_to_where_it_is_rendered_is_remembered_once_the_store_takes_it(world, monkeypatch):
+    world.device()
+    world.settle()
+
+    async def refuse(*_):
+        raise StoreProblem("no")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.facts, "set", refuse)
+        world.clock.advance(1)
+    assert world.facts.values.get("rendered_through") != str(len(world.feed.rows))
+    world.clock.advance(1)
+    assert world.facts.values["rendered_through"] == str(len(world.feed.rows))
 
 
 def test_a_long_absence_looks_at_every_device(world):
