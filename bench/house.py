@@ -147,10 +147,7 @@ class House:
 
     def serving(self) -> list[int]:
         """Return the processes that serve phones, the owner first."""
-        owner = self.server.pid
-        children = Path(f"/proc/{owner}/task/{owner}/children").read_text().split()
-        fronts = [int(each) for each in children if b"--front" in Path(f"/proc/{each}/cmdline").read_bytes()]
-        return [owner, *fronts]
+        return [self.server.pid, *self.server.fronts()]
 
     def memory(self) -> float:
         """Return the resident memory of the serving process in megabytes."""

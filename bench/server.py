@@ -151,6 +151,11 @@ class Server:
                 raise RuntimeError(f"provisiond did not start:\n{self.log_text(offset)[-2000:]}")
             time.sleep(0.02)
 
+    def fronts(self) -> list[int]:
+        """Return the processes that serve phones beside the owner."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [int(each) for each in children if b"--front" in _command_of(each)]
+
     def log_text(self, offset: int = 0) -> str:
         """Return what it has logged since ``offset``."""
         with self._log.open("rb") as file:
@@ -192,3 +197,10 @@ class Server:
                 os.killpg(self._process.pid, signal.SIGKILL)
                 self._process.wait()
         return int(self._process.returncode)
+
+
+def _command_of(process: str) -> bytes:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return b""

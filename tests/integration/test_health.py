@@ -231,19 +231,13 @@ def test_levels_are_changed_while_it_runs_in_every_process(house: Running) -> No
     assert until(lambda: house.rest.get("/log/levels")["levels"] == {}), "SIGHUP brings those of the settings back"
     assert until(lambda: ask() > quiet)
     assert until(lambda: heard("process 2 serves phones") > 0), house.server.log_text()[-3000:]
-    (front,) = fronts(house)
+    (front,) = house.server.fronts()
     told = heard("process 2 serves phones")
     house.rest.call("PUT", "/log/levels", {"level": "info", "levels": {"phones.sharing.front": "error"}})
     os.kill(front, signal.SIGKILL)
-    assert until(lambda: fronts(house) not in ([], [front]) and figures(house)["provisiond_workers", ()] == 2)
+    assert until(lambda: house.server.fronts() not in ([], [front]) and figures(house)["provisiond_workers", ()] == 2)
     assert heard("process 2 serves phones") == told, "the process that takes its place begins with these levels"
     house.rest.call("PUT", "/log/levels", {"level": "info", "levels": {}})
-
-
-def fronts(house: Running) -> list[int]:
-    """Return the processes that serve phones beside the owner."""
-    children = Path(f"/proc/{house.server.pid}/task/{house.server.pid}/children").read_text().split()
-    return [int(each) for each in children if b"--front" in Path(f"/proc/{each}/cmdline").read_bytes()]
 
 
 def test_load_balancers_need_no_token_and_learn_nothing(house: Running) -> None:

@@ -23,12 +23,6 @@ from tests.support.waiting import until
 SEP = "SEP001B54000005.cnf.xml"
 
 
-def fronts(house: Running) -> list[int]:
-    """Return the processes that serve phones beside the owner."""
-    children = Path(f"/proc/{house.server.pid}/task/{house.server.pid}/children").read_text().split()
-    return [int(each) for each in children if b"--front" in Path(f"/proc/{each}/cmdline").read_bytes()]
-
-
 def served(house: Running) -> int:
     """Return how many processes have told that they serve phones, those before included."""
     # What is told of one that has ended sounds alike.
@@ -66,7 +60,7 @@ def put_call_manager(house: Running, config: str, address: str) -> None:
 
 
 def test_every_process_answers(house: Running) -> None:
-    pids = fronts(house)
+    pids = house.server.fronts()
     assert len(pids) == 2
     before = {pid: cpu_seconds(pid) for pid in pids}
 
@@ -107,7 +101,7 @@ def test_a_front_that_ends_tells_the_last_that_it_answered(house: Running) -> No
     begun, before = served(house), count(metrics(house))
     for _ in range(200):
         assert fetch_http(house.http, f"/{SEP}", address="127.0.3.1") is not None
-    for pid in fronts(house):
+    for pid in house.server.fronts():
         os.kill(pid, signal.SIGTERM)
     assert until(lambda: served(house) == begun + 2)
     assert count(metrics(house)) >= before + 200
@@ -171,9 +165,9 @@ def test_kill_9_in_a_loop_under_load_loses_nothing_that_was_acknowledged(house: 
 def _kill_in_a_loop(house: Running) -> None:
     config = device_config(house)
     for number in range(1, 3):
-        assert until(lambda: len(fronts(house)) == 2)
+        assert until(lambda: len(house.server.fronts()) == 2)
         began = served(house)
-        victims = fronts(house)
+        victims = house.server.fronts()
         address = f"198.51.100.{number}"
         put_call_manager(house, config, address)
         for pid in victims:
@@ -186,7 +180,7 @@ def _kill_in_a_loop(house: Running) -> None:
         content = fetch_tftp(house.tftp, SEP, address="127.0.3.1")
         assert content is not None
         assert address.encode() in content
-    assert until(lambda: len(fronts(house)) == 2)
+    assert until(lambda: len(house.server.fronts()) == 2)
 
 
 def statuses(house: Running, count: int) -> set[int]:
@@ -201,7 +195,7 @@ def statuses(house: Running, count: int) -> set[int]:
 
 
 def test_while_the_owner_is_away_known_phones_are_served(house: Running) -> None:
-    pids = fronts(house)
+    pids = house.server.fronts()
     assert len(pids) == 2
     # Whoever has just begun has much to do, and does not know everything yet.
     for _ in range(5):
@@ -215,7 +209,7 @@ def test_while_the_owner_is_away_known_phones_are_served(house: Running) -> None
         os.kill(house.server.pid, signal.SIGCONT)
     # What it was told late is not lost, and nobody was replaced.
     assert house.rest.get("/status")["rest_api"] == "ok"
-    assert fronts(house) == pids
+    assert house.server.fronts() == pids
 
 
 def test_networks_that_are_shut_out_are_shut_out_of_every_process(house: Running) -> None:
@@ -249,7 +243,7 @@ def test_a_device_that_was_removed_is_known_to_no_process(house: Running) -> Non
 
 
 def test_kill_9_of_the_owner_loses_nothing_that_was_acknowledged(house: Running) -> None:
-    pids, began = fronts(house), served(house)
+    pids, began = house.server.fronts(), served(house)
     put_call_manager(house, device_config(house), "203.0.113.1")
     client = http.client.HTTPConnection("127.0.0.1", house.http, timeout=60, source_address=("127.0.3.1", 0))
     with closing(client):
@@ -266,7 +260,7 @@ def test_kill_9_of_the_owner_loses_nothing_that_was_acknowledged(house: Running)
 
 
 def test_a_waiting_request_survives_the_process_that_should_have_answered_it(house: Running) -> None:
-    pids = fronts(house)
+    pids = house.server.fronts()
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     try:
@@ -317,8 +311,8 @@ def test_transfers_of_every_process_go_on_to_their_ends_while_the_server_ends(ho
 
 
 def test_the_end_leaves_no_process_however_often_it_is_asked_for(house: Running) -> None:
-    assert until(lambda: len(fronts(house)) == 2)
-    pids = [house.server.pid, *fronts(house)]
+    assert until(lambda: len(house.server.fronts()) == 2)
+    pids = [house.server.pid, *house.server.fronts()]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         # a transfer that does not go on holds the end up
         client.bind(("127.0.3.9", 0))
