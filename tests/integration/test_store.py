@@ -249,6 +249,31 @@ def test_an_address_that_cannot_be_opened_is_one_sentence(url: str, expected: st
     assert "\n" not in raised.value.sentence
 
 
+@pytest.mark.parametrize("poisoned", [1, 2])
+def test_a_connection_that_was_opened_while_nothing_could_be_written_is_given_up(tmp_path: Path, poisoned: int) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'x.db'}")
+    connections = [database.engine.connect() for _ in range(2)]
+    for number, connection in enumerate(connections):
+        connection.exec_driver_sql(f"PRAGMA query_only={int(number < poisoned)}")
+        connection.rollback()
+    for connection in connections:
+        connection.close()
+    written = [0, 0]
+
+    def write(connection: Connection, number: int) -> None:
+        connection.execute(text("INSERT INTO fact (name, value) VALUES (:name, 'x')"), {"name": f"n{number}"})
+        written[number] += 1
+
+    database.now(write, 0)
+    database.now(write, 1)
+    assert written == [1, 1]
+    found = database.now(
+        lambda connection: connection.execute(text("SELECT name FROM fact WHERE value = 'x'")).scalars().all()
+    )
+    assert sorted(found) == ["n0", "n1"]
+    database.close()
+
+
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "x.db"
     file.write_text("garbage" * 1000)

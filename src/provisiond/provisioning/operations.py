@@ -119,6 +119,9 @@ class Operations:
         except BaseException:
             self._active -= 1
             raise
+        for former_id, former in tuple(self._running.items()):
+            if former.ended is not None:
+                await self._store_end(former_id, former)
         running = _Running(resource_path, progress, created, tenant_uuid)
         self._running[operation_id] = running
         self._publish(operation_id, running)
@@ -178,7 +181,7 @@ class Operations:
         :raises NotFound: when it was deleted meanwhile.
         """
         running = self._running.get(operation.id)
-        if running is not None:
+        if running is not None and running.ended is None:
             waiter: Deferred[None] = Deferred()
             running.waiters.append(waiter)
             timer = self._clock.callLater(seconds, _fire, [waiter])
@@ -216,14 +219,20 @@ class Operations:
             running.progress.succeed()
         await self._end(operation_id, running)
 
-    async def _end(self, operation_id: int, running: _Running) -> None:
+    async def _store_end(self, operation_id: int, running: _Running) -> None:
+        """Store an end, or tell it from memory until the store takes one: what is stored says that it goes on."""
         ended = running.as_stored(operation_id)
         try:
             if operation_id in self._running:
                 await self._store.end(operation_id, ended.progress, ended.error, running.ended or ended.created)
         except Exception:
             log.failure("the end of operation {id} could not be stored", id=operation_id)
-        self._running.pop(operation_id, None)
+        else:
+            self._running.pop(operation_id, None)
+
+    async def _end(self, operation_id: int, running: _Running) -> None:
+        ended = running.as_stored(operation_id)
+        await self._store_end(operation_id, running)
         if ended.error is not None:
             log.warn(
                 "operation {id} of {path} failed: {error}", id=operation_id, path=running.resource, error=ended.error

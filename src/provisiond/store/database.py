@@ -25,6 +25,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 BUSY_MILLISECONDS: Final = 10_000
+# One for each thread that works here, and one more.
+CONNECTIONS: Final = 6
 # Any number will do that nobody else takes; PostgreSQL gives it back when the transaction is seen by everybody.
 _TAKE_TURN: Final = text("SELECT pg_advisory_xact_lock(8667069)")
 _REPLACE: Final = "put a good copy of the file in its place, or move it away and restore a backup"
@@ -131,15 +133,28 @@ class Database:
 
     def now(self, work: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return ``work(connection, …)``, run in this thread and committed."""
-        try:
-            with self.engine.begin() as connection:
+        for others in reversed(range(CONNECTIONS)):
+            try:
+                return self._once(work, *args, **kwargs)
+            except ProvisiondError:
+                raise
+            except DBAPIError as error:
+                # One that was opened while nothing could be written stays so; the next one may have been opened before.
+                if others and _code_of(error) == sqlite3.SQLITE_READONLY:
+                    continue
+                raise StoreProblem(f"the database refused: {_reason(error)}") from error
+            except SQLAlchemyError as error:
+                raise StoreProblem(f"the database failed: {type(error).__name__}") from error
+        raise AssertionError("unreachable")
+
+    def _once(self, work: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        with self.engine.begin() as connection:
+            try:
                 return work(connection, *args, **kwargs)
-        except ProvisiondError:
-            raise
-        except DBAPIError as error:
-            raise StoreProblem(f"the database refused: {_reason(error)}") from error
-        except SQLAlchemyError as error:
-            raise StoreProblem(f"the database failed: {type(error).__name__}") from error
+            except DBAPIError as error:
+                if _code_of(error) == sqlite3.SQLITE_READONLY:
+                    connection.invalidate()
+                raise
 
     def close(self) -> None:
         """Finish what was begun and close."""
@@ -162,10 +177,14 @@ def _alone(work: Callable[Concatenate[Connection, P], R]) -> Callable[Concatenat
     return working
 
 
+def _code_of(error: DBAPIError) -> int:
+    return int(getattr(error.orig, "sqlite_errorcode", 0)) & 0xFF
+
+
 def _reason(error: DBAPIError) -> str:
     words = str(error.orig).strip()
     reason = words.splitlines()[0][:200] if words else type(error.orig).__name__
-    cure = _CURES.get(getattr(error.orig, "sqlite_errorcode", 0) & 0xFF)
+    cure = _CURES.get(_code_of(error))
     return f"{reason}; {cure}" if cure else reason
 
 

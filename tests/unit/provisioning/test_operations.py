@@ -155,11 +155,18 @@ def test_a_store_that_fails_at_the_end_does_not_keep_the_operation_running(world
     async def refuse(*args):
         raise RuntimeError
 
+    operations = world.house.operations
     operation = start(world, lambda progress: gate())
-    monkeypatch.setattr(world.operations, "end", refuse)
-    gate.open()
-    run(world.house.operations.finished())
-    assert operation.id not in world.house.operations._running
+    with monkeypatch.context() as patched:
+        patched.setattr(world.operations, "end", refuse)
+        gate.open()
+        run(operations.finished())
+    # What is stored would say for ever that it goes on.
+    assert text(world, operation) == "update|success"
+    assert run(operations.ended(operation, 5)).ended == NOW
+    start(world, lambda progress: gate())
+    assert operation.id not in operations._running
+    assert text(world, operation) == "update|success"
 
 
 def test_whoever_reads_a_failure_before_it_is_stored_finds_the_reason(world, gate, monkeypatch):
