@@ -46,9 +46,11 @@ FIELDS = (
 )
 PRIORITIES = {LogLevel.debug: 7, LogLevel.info: 6, LogLevel.warn: 4, LogLevel.error: 3, LogLevel.critical: 2}
 
+_SECRETS = "password|passwd|pwd|secret|token|key|pin"
+SECRET_NAME = re.compile(rf"(?:{_SECRETS})$", re.IGNORECASE)
 _NAMED_SECRET = re.compile(
     # No beginning of the name is asked for: looking for one at each character took time with the square of the length.
-    r"""(?P<name>(?:password|passwd|pwd|secret|token|key|pin)["']?\s{0,9}[:=]\s*)"""
+    rf"""(?P<name>(?:{_SECRETS})["']?\s{{0,9}}[:=]\s*)"""
     r"""(?P<value>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s,;&}\])]+)""",
     re.IGNORECASE,
 )
@@ -59,7 +61,6 @@ _TOKEN_HEADER = re.compile(
 )
 # What looks like an s or a k to IGNORECASE without being one in lower case counts, too.
 _OF_SECRETS = ("pass", "pwd", "pin", "secr", "toke", "key", "auth", "\u212a", "\u017f")
-_SECRET_MEMBER = re.compile(r"(?:password|passwd|pwd|secret|token|key|pin)$", re.IGNORECASE)
 
 
 def redacted(text: str) -> str:
@@ -73,10 +74,10 @@ def redacted(text: str) -> str:
 
 
 def redacted_value(value: Any) -> Any:
-    """Return a copy of a JSON value in which members whose name ends in ``password`` or ``key`` are ``***``."""
+    """Return a copy of a JSON value in which members whose name is that of a secret are ``***``."""
     if isinstance(value, Mapping):
         return {
-            name: HIDDEN if _SECRET_MEMBER.search(str(name)) and member is not None else redacted_value(member)
+            name: HIDDEN if SECRET_NAME.search(str(name)) and member is not None else redacted_value(member)
             for name, member in value.items()
         }
     if isinstance(value, list | tuple):

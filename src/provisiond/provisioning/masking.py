@@ -10,8 +10,9 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
+from provisiond.logs import SECRET_NAME
+
 MASK = "***"
-_SECRET_NAME = re.compile(r"(password|passwd|pwd|secret|token|key|pin)$", re.IGNORECASE)
 
 
 def secrets_of(raw_config: Mapping[str, Any]) -> tuple[str, ...]:
@@ -42,7 +43,7 @@ def _secrets(value: Any, is_secret: bool) -> Iterator[str]:
 
 @lru_cache(maxsize=4096)
 def _is_secret(name: str) -> bool:
-    return _SECRET_NAME.search(name) is not None
+    return SECRET_NAME.search(name) is not None
 
 
 def _spellings(secret: str) -> set[str]:
